@@ -1,0 +1,81 @@
+//! Every bound of the system, in one place, each with its unit and where it comes from.
+//!
+//! A bound that follows from another is asserted below, so that raising one cannot quietly break the other.
+
+/// Values in one search, all kinds together (contract section 4); an organisation may be given more.
+pub const SEARCH_VALUES: usize = 5;
+/// The most that `idsPerFetch` can be raised to (contract section 8).
+pub const SEARCH_VALUES_MAX: usize = 500;
+/// Identifiers in one write (contract section 5).
+pub const WRITE_IDENTIFIERS: usize = 10;
+/// Values in one delete (contract section 7).
+pub const DELETE_VALUES: usize = 400;
+
+/// Bytes of an identifier's value after trimming (contract section 1).
+pub const IDENTIFIER_BYTES: usize = 512;
+/// Bytes of an identifier's kind (contract section 1).
+pub const KIND_BYTES: usize = 64;
+/// Bytes of the name of an attribute, group, consent or preference (contract section 1).
+pub const NAME_BYTES: usize = 128;
+/// Bytes of `source` on a write (contract section 5).
+pub const SOURCE_BYTES: usize = 64;
+/// Bytes of an `Idempotency-Key` (contract section 5).
+pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
+/// Bytes of a request id taken from the caller (contract section 3).
+pub const REQUEST_ID_BYTES: usize = 64;
+
+/// Bytes of one profile as shown (contract section 5).
+pub const PROFILE_SHOWN_BYTES: usize = 64 * 1024;
+/// Bytes of all that the profiles of one person say (contract section 6).
+pub const PROFILE_SAID_BYTES: usize = 256 * 1024;
+/// Attributes that one profile shows (contract section 5).
+pub const PROFILE_ATTRIBUTES: usize = 1_000;
+/// Identifiers that one profile holds (contract section 5).
+pub const PROFILE_IDENTIFIERS: usize = 1_000;
+/// Profiles that one person is made of (contract section 6).
+pub const PERSON_TILES: usize = 100;
+/// Entries of one list, as shown (contract section 5).
+pub const LIST_ENTRIES: usize = 1_000;
+/// Entries of one list with the marks of removed ones, as stored for one tile.
+pub const LIST_MARKS: usize = 2 * LIST_ENTRIES;
+/// Increments that a profile keeps apart for one attribute (contract section 6).
+pub const INCREMENTS: usize = 32;
+
+/// Milliseconds by which a client's `timestamp` may be ahead of the node's clock (contract section 5).
+pub const TIMESTAMP_AHEAD_MS: u64 = 5 * 60 * 1_000;
+/// Milliseconds for which an idempotency key is remembered (contract section 5).
+pub const IDEMPOTENCY_MS: u64 = 24 * 3_600 * 1_000;
+
+/// Operation ids that a tile remembers of its last writes, so that a writer whose answer was lost can learn its fate.
+pub const TILE_OPS: usize = 8;
+/// Operations with an idempotency key that a row may carry unfinished; the next writer finishes them first.
+pub const ROW_OPS: usize = 32;
+/// Rounds of one operation's loop before it gives up with `store.contention`.
+pub const ROUNDS: usize = 400;
+/// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.
+pub const REDIRECTS: usize = 256;
+
+/// Milliseconds after which the sweeper looks at a ticket that a live operation should long have closed.
+pub const TICKET_MS: u64 = 60_000;
+/// Tickets that one pass of the sweeper handles in one bucket.
+pub const SWEEP_BATCH: u16 = 256;
+/// Buckets over which tickets are spread.
+pub const TICKET_BUCKETS: u8 = 16;
+/// Milliseconds for which a sweeper's lease holds.
+pub const LEASE_MS: u64 = 30_000;
+
+/// Largest `orgId`: integers up to this are exact in every JSON library.
+pub const ORG_ID_MAX: u64 = (1 << 53) - 1;
+/// Regions of one organisation.
+pub const ORG_REGIONS: usize = 16;
+/// Keys of one organisation.
+pub const ORG_KEYS: usize = 1_000;
+/// Items on one page of a list.
+pub const PAGE: u16 = 100;
+
+const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
+const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
+const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
+const _: () = assert!(PERSON_TILES < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
+const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
+const _: () = assert!(TICKET_MS > LEASE_MS);
