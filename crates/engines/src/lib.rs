@@ -1,1 +1,12 @@
-//! engines
+//! The stores that Onefold can stand on, behind [`onefold_core::store::Store`].
+//!
+//! Here live the engines, the wrapper that makes one of them fail on purpose, and the suite that holds them all to the
+//! contract. No rule of the product lives here: an engine does not look inside a row.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod faulty;
+pub mod memory;
+
+pub use faulty::Faulty;
+pub use memory::Memory;
