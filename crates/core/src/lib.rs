@@ -3,9 +3,23 @@
 //! Everything that the product promises (one identity, nothing lost, nothing left after a delete) is built here from
 //! one move: a versioned row can be replaced if it has not changed. There is no clock, no network and no dice in this
 //! crate; they come through traits.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`id`], [`value`], [`patch`] | names and values, within their bounds |
+//! | [`profile`] | what a profile row holds, the fold, the answer's bytes |
+//! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
+//! | [`service`] | the operations, one file each |
+//! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
+pub mod error;
 pub mod id;
 pub mod limits;
+pub mod patch;
+pub mod profile;
+pub mod records;
+pub mod service;
 pub mod store;
 pub mod tables;
 pub mod time;
+pub mod value;

@@ -1,0 +1,162 @@
+//! What an operation says when it does not do what was asked: a few kinds, each with stable codes.
+//!
+//! The kind answers "what should the caller do?"; the server alone turns kinds into HTTP. No text here holds a value
+//! that a caller sent.
+
+use crate::profile::codec::BadRow;
+use crate::store::StoreError;
+use std::borrow::Cow;
+
+/// What the caller should make of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request breaks a rule; sent again it fails again.
+    Invalid,
+    /// There is no such thing.
+    NotFound,
+    /// It contradicts what is there.
+    Conflict,
+    /// A precondition that the caller set does not hold.
+    Precondition,
+    /// Nothing was done; later may do.
+    Unavailable,
+    /// It may have been done.
+    Unknown,
+    /// What is stored cannot be read.
+    Damaged,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $kind:ident, $detail:literal;)*) => {
+        /// Every code of this crate. Each is stable and has a page in `docs/errors/`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+
+            /// As it stands in answers.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code,)* }
+            }
+
+            /// What the caller should make of it.
+            pub fn kind(self) -> Kind {
+                match self { $(Code::$name => Kind::$kind,)* }
+            }
+
+            /// What it means, in a sentence.
+            pub fn detail(self) -> &'static str {
+                match self { $(Code::$name => $detail,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No identifier of a search leads to a profile.
+    ProfileNotFound = "profile.not_found", NotFound, "No profile was found for any of the identifiers";
+    /// A write names a UCID that does not exist.
+    UnknownUcid = "profile.unknown_ucid", NotFound, "There is no profile with this ucid";
+    /// The profile would show more bytes than one may.
+    ProfileTooLarge = "profile.too_large", Invalid, "The profile would be larger than 64 KiB";
+    /// What the person's profiles say would take more bytes than they may.
+    ProfileSaysTooMuch = "profile.says_too_much", Invalid, "What the profiles of this person say would be larger than 256 KiB";
+    /// The profile would show more attributes than one may.
+    TooManyAttributes = "profile.too_many_attributes", Invalid, "The profile would have more than 1000 attributes";
+    /// The profile would hold more identifiers than one may.
+    TooManyIdentifiers = "profile.too_many_identifiers", Invalid, "The profile would have more than 1000 identifiers";
+    /// A person would be made of more profiles than one may.
+    TooManyProfiles = "profile.too_many_profiles", Invalid, "The person would be made of more than 100 profiles";
+    /// A list would have more entries than one may.
+    ListTooLong = "value.list_too_long", Invalid, "A list would have more than 1000 entries";
+    /// A list remembers more removals than it may; `$set` starts it anew.
+    ListTooManyMarks = "value.list_too_many_removals", Invalid, "A list would have more than 2000 entries and removals; replace it with $set";
+    /// An operator on numbers meets something else.
+    NotANumber = "value.not_a_number", Invalid, "The operator works on numbers, and the attribute holds something else";
+    /// The timestamp is too far in the future.
+    TimestampAhead = "write.timestamp_ahead", Invalid, "The timestamp is more than 5 minutes ahead of the server's clock";
+    /// The write is older than the erasure of an identifier that it carries.
+    Erased = "identity.erased", Invalid, "The write is not later than the erasure of an identifier that it carries";
+    /// The person was erased while the write was under way, and nobody can tell any more whether it came before.
+    ErasedMeanwhile = "identity.erased_meanwhile", Unknown, "The profile was deleted while this write was under way";
+    /// All that a delete names has been deleted before.
+    AlreadyDeleted = "delete.already_deleted", Invalid, "User Profile is already deleted";
+    /// `If-Match` or `If-None-Match` does not hold.
+    PreconditionFailed = "precondition.failed", Precondition, "The profile is not as the precondition wants it";
+    /// A conditional write would join people.
+    WouldLink = "precondition.would_link", Precondition, "The write would link people, which a conditional write does not do";
+    /// An idempotency key comes again with another request.
+    IdempotencyMismatch = "idempotency.mismatch", Conflict, "This Idempotency-Key was used with another request";
+    /// The organisation's number is taken.
+    OrgTaken = "org.taken", Conflict, "An organisation with this orgId exists";
+    /// There is no such organisation.
+    OrgUnknown = "org.unknown", NotFound, "There is no such organisation";
+    /// There is no such key.
+    KeyUnknown = "key.unknown", NotFound, "There is no such key in this organisation";
+    /// The organisation has as many keys as it may.
+    TooManyKeys = "org.too_many_keys", Invalid, "The organisation has 1000 keys, and no more are allowed";
+    /// The store cannot be reached; nothing was done.
+    StoreUnavailable = "store.unavailable", Unavailable, "The store cannot be reached; nothing was done";
+    /// The store did not say whether it happened.
+    StoreUnknown = "store.unknown", Unknown, "The store did not answer in time; it may have been done";
+    /// The store answered with something that cannot be read.
+    StoreCorrupt = "store.corrupt", Damaged, "A stored row is damaged";
+    /// Too many writers at one profile.
+    Contention = "store.contention", Unavailable, "Too many writes met at one profile; try again";
+}
+
+/// One thing wrong with a request: where, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A JSON pointer into the body.
+    pub pointer: String,
+    /// What is wrong there, without the value.
+    pub detail: Cow<'static, str>,
+}
+
+/// A failed operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {}", code.as_str(), cause.as_deref().unwrap_or(code.detail()))]
+pub struct Error {
+    /// What it is.
+    pub code: Code,
+    /// Where in the request, if anywhere in particular.
+    pub faults: Vec<Fault>,
+    /// Whether people were linked before it failed. Those links stand.
+    pub linked: bool,
+    /// For the log alone: what the store said.
+    pub cause: Option<String>,
+}
+
+impl Error {
+    /// With a fault at a place in the body.
+    pub fn at(code: Code, pointer: String) -> Self {
+        let fault = Fault { pointer, detail: code.detail().into() };
+        Self { faults: vec![fault], ..code.into() }
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self { code, faults: Vec::new(), linked: false, cause: None }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let (code, cause) = match error {
+            StoreError::Unavailable(cause) => (Code::StoreUnavailable, cause),
+            StoreError::Unknown(cause) => (Code::StoreUnknown, cause),
+            StoreError::Corrupt(cause) => (Code::StoreCorrupt, cause),
+        };
+        Self { cause: Some(cause), ..code.into() }
+    }
+}
+
+impl From<BadRow> for StoreError {
+    fn from(bad: BadRow) -> Self {
+        StoreError::Corrupt(bad.0.into())
+    }
+}

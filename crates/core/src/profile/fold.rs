@@ -1,0 +1,270 @@
+//! The fold: how what several tiles say becomes what one profile shows (the table of contract section 6).
+//!
+//! | Said as | Shown |
+//! |---|---|
+//! | a plain value, `null`, `$unset`; preferences, consents | the newest; ties to the first created tile |
+//! | `$add` | the newest plain value, plus every increment newer than it |
+//! | `$min`, `$max`, `$set_once` | the least, the greatest, the first |
+//! | lists | joined, less what was removed later than added; `$set` and removals hide what is older |
+//! | two of these | the newest plain value or removal is the base; newer increments apply, then `$min`, then `$max`; `$set_once` shows only where there is no base |
+//!
+//! A fold is a function of the *set* of tiles: it reads them in order of UCID and keeps no state, so it cannot depend on
+//! the order in which they came, on how they were grouped before, or on one being given twice.
+
+use super::attribute::{Attribute, Base};
+use super::tile::{Held, Tile};
+use crate::id::Ucid;
+use crate::limits;
+use crate::time::Ms;
+use crate::value::{Number, Scalar, Source, Stamped, Value};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The tiles of one person by original UCID.
+pub type Tiles = BTreeMap<Ucid, Tile>;
+
+/// What a person shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// When the first of its profiles was first written, by the server's clock.
+    pub created: Ms,
+    /// When any of its profiles was last written, by the server's clock.
+    pub updated: Ms,
+    /// Attributes by group.
+    pub groups: BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<Value>>>,
+    /// Preferences by name.
+    pub preferences: BTreeMap<Box<str>, Stamped<Box<str>>>,
+    /// Consents by name.
+    pub consents: BTreeMap<Box<str>, Stamped<bool>>,
+    /// Identifiers by kind, the last communicated first.
+    pub identifiers: BTreeMap<Box<str>, Vec<Held>>,
+}
+
+impl Shown {
+    /// How many attributes are shown.
+    pub fn attributes(&self) -> usize {
+        self.groups.values().map(BTreeMap::len).sum()
+    }
+
+    /// How many identifiers are shown.
+    pub fn identifiers(&self) -> usize {
+        self.identifiers.values().map(Vec::len).sum()
+    }
+}
+
+/// Folds the tiles of one person.
+pub fn fold(tiles: &Tiles) -> Shown {
+    Shown {
+        created: tiles.values().map(|tile| tile.created).min().unwrap_or(0),
+        updated: tiles.values().map(|tile| tile.updated).max().unwrap_or(0),
+        groups: fold_groups(tiles),
+        preferences: newest_by_name(tiles, |tile| &tile.preferences)
+            .filter_map(|(name, said)| Some((name.clone(), said.with(said.value.clone()?))))
+            .collect(),
+        consents: newest_by_name(tiles, |tile| &tile.consents).map(|(n, said)| (n.clone(), said.clone())).collect(),
+        identifiers: fold_identifiers(tiles),
+    }
+}
+
+/// How many entries of one list would be shown if there were no bound on them.
+pub fn list_length(tiles: &Tiles, group: &str, member: &str) -> usize {
+    let (parts, removed) = parts_of(tiles, group, member);
+    visible_entries(&parts, removed.as_ref().map_or(0, |removed| removed.ts)).len()
+}
+
+/// The newest plain value or removal of one attribute in these tiles; what newer increments apply to.
+pub fn base_of(tiles: &Tiles, group: &str, member: &str) -> Option<Stamped<Base>> {
+    let (parts, removed) = parts_of(tiles, group, member);
+    newest_base(&parts, removed)
+}
+
+type Parts<'a> = Vec<(Ucid, &'a Attribute)>;
+
+fn parts_of<'a>(tiles: &'a Tiles, group: &str, member: &str) -> (Parts<'a>, Option<Stamped<()>>) {
+    let groups = || tiles.iter().filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?)));
+    let parts = groups().filter_map(|(ucid, group)| Some((ucid, group.members.get(member)?))).collect();
+    let removed = newest(groups().filter_map(|(_, group)| group.removed.as_ref()));
+    (parts, removed.cloned())
+}
+
+fn fold_groups(tiles: &Tiles) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<Value>>> {
+    let mut names: BTreeMap<&Box<str>, BTreeSet<&Box<str>>> = BTreeMap::new();
+    for (name, group) in tiles.values().flat_map(|tile| &tile.groups) {
+        names.entry(name).or_default().extend(group.members.keys());
+    }
+    let show = |group: &Box<str>, members: BTreeSet<&Box<str>>| -> BTreeMap<Box<str>, Stamped<Value>> {
+        let shown = |member: &Box<str>| {
+            let (parts, removed) = parts_of(tiles, group, member);
+            Some((member.clone(), fold_attribute(&parts, removed)?))
+        };
+        members.into_iter().filter_map(shown).collect()
+    };
+    let groups = names.into_iter().map(|(name, members)| (name.clone(), show(name, members)));
+    groups.filter(|(_, members)| !members.is_empty()).collect()
+}
+
+/// One attribute: what each tile says of it in order of creation, and the newest removal of its whole group.
+fn fold_attribute(parts: &Parts<'_>, removed: Option<Stamped<()>>) -> Option<Stamped<Value>> {
+    let group_removed = removed.as_ref().map_or(0, |removed| removed.ts);
+    let entries = visible_entries(parts, group_removed);
+    if !entries.is_empty() {
+        return Some(show_list(parts, entries));
+    }
+    let base = newest_base(parts, removed).map(|base| without_removed(parts, base));
+    match &base {
+        Some(Stamped { value: Some(value), .. }) if value.number().is_none() => {
+            base.as_ref().map(|base| base.with(Value::One(value.clone())))
+        }
+        None => fold_numbers(parts, None).or_else(|| first_set_once(parts)),
+        base => fold_numbers(parts, base.as_ref()),
+    }
+}
+
+/// Ties go to the first created tile, and in one tile a value outlives a removal of its group at the same moment.
+fn newest_base(parts: &Parts<'_>, removed: Option<Stamped<()>>) -> Option<Stamped<Base>> {
+    let base = newest(parts.iter().filter_map(|(_, attribute)| attribute.base.as_ref())).cloned();
+    match (base, removed) {
+        (Some(base), Some(removed)) if removed.ts > base.ts => Some(removed.with(None)),
+        (None, Some(removed)) => Some(removed.with(None)),
+        (base, _) => base,
+    }
+}
+
+/// A plain value that a later `$remove` names is gone.
+fn without_removed(parts: &Parts<'_>, base: Stamped<Base>) -> Stamped<Base> {
+    let marks = parts.iter().flat_map(|(_, attribute)| &attribute.entries);
+    let removed = marks.filter(|mark| Some(&mark.value) == base.value.as_ref()).filter_map(|mark| mark.removed).max();
+    match removed {
+        Some(removed) if removed > base.ts => base.with(None),
+        _ => base,
+    }
+}
+
+/// The base, plus newer increments, held by newer bounds.
+fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamped<Value>> {
+    let since = base.map(|base| base.ts);
+    let newer = |said: &&Stamped<Number>| since.is_none_or(|since| said.ts > since);
+    let all = |list: fn(&Attribute) -> &Vec<Stamped<Number>>| -> Vec<&Stamped<Number>> {
+        parts.iter().flat_map(|(_, attribute)| list(attribute)).filter(newer).collect()
+    };
+    let older = parts.iter().filter_map(|(_, attribute)| attribute.older.as_ref()).filter(newer);
+    let mut increments: Vec<_> = older.chain(all(|attribute| &attribute.increments)).collect();
+    increments.sort_by_key(|said| (said.ts, said.value)); // the sum of doubles depends on their order
+    let (least, greatest) = (all(|attribute| &attribute.least), all(|attribute| &attribute.greatest));
+
+    let start = base.and_then(|base| base.value.as_ref()).and_then(Scalar::number);
+    let mut value = start;
+    if !increments.is_empty() {
+        value = Some(Number::sum(start.into_iter().chain(increments.iter().map(|said| said.value))));
+    }
+    if let Some(bound) = least.iter().map(|said| said.value).min() {
+        value = Some(value.map_or(bound, |value| value.min(bound)));
+    }
+    if let Some(bound) = greatest.iter().map(|said| said.value).max() {
+        value = Some(value.map_or(bound, |value| value.max(bound)));
+    }
+    let said = increments.into_iter().chain(least).chain(greatest).map(|said| (said.ts, &said.source));
+    let (ts, source) = said.chain(base.map(|base| (base.ts, &base.source))).max()?;
+    Some(Stamped { value: Value::One(value?.into()), ts, source: source.clone() })
+}
+
+fn first_set_once(parts: &Parts<'_>) -> Option<Stamped<Value>> {
+    let said = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.first.as_ref()?)));
+    said.min_by_key(|(ucid, first)| (first.ts, *ucid)).map(|(_, first)| first.clone())
+}
+
+/// Where an entry stands in a list: the moment and the place of its first addition, then the tile's age.
+type Place = (Ms, u32, Ucid);
+
+struct Visible<'a> {
+    value: &'a Scalar,
+    place: Place,
+    last: (Ms, &'a Source),
+}
+
+/// The entries that count, in the order in which they are shown. A plain value counts only beside others.
+fn visible_entries<'a>(parts: &Parts<'a>, group_removed: Ms) -> Vec<Visible<'a>> {
+    let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain([group_removed]).max().unwrap_or(0);
+    let mut removed: BTreeMap<&Scalar, Ms> = BTreeMap::new();
+    for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
+        let mark = removed.entry(&entry.value).or_default();
+        *mark = (*mark).max(entry.removed.unwrap_or(0));
+    }
+    let gone = |value: &Scalar, at: Ms| at < cleared || removed.get(value).is_some_and(|removed| *removed > at);
+
+    let mut visible: BTreeMap<&Scalar, Visible<'a>> = BTreeMap::new();
+    for (ucid, entry) in parts.iter().flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e))) {
+        let Some(added) = entry.added.as_ref().filter(|added| !gone(&entry.value, added.last)) else { continue };
+        let first = if gone(&entry.value, added.first.0) { (added.last, 0) } else { added.first };
+        let last = (added.last, &added.source);
+        see(&mut visible, Visible { value: &entry.value, place: (first.0, first.1, ucid), last });
+    }
+    if !visible.is_empty()
+        && let Some((ucid, value, base)) = newest_plain(parts)
+        && !gone(value, base.ts)
+    {
+        see(&mut visible, Visible { value, place: (base.ts, 0, ucid), last: (base.ts, &base.source) });
+    }
+    let mut entries: Vec<_> = visible.into_values().collect();
+    entries.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.value.cmp(b.value)));
+    entries
+}
+
+fn see<'a>(visible: &mut BTreeMap<&'a Scalar, Visible<'a>>, new: Visible<'a>) {
+    match visible.get_mut(new.value) {
+        None => drop(visible.insert(new.value, new)),
+        Some(old) => {
+            old.place = old.place.min(new.place);
+            old.last = old.last.max(new.last);
+        }
+    }
+}
+
+/// The newest base, if it is a plain value.
+fn newest_plain<'a>(parts: &Parts<'a>) -> Option<(Ucid, &'a Scalar, &'a Stamped<Base>)> {
+    let bases = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.base.as_ref()?)));
+    let (ucid, base) = bases.min_by_key(|(_, base)| Reverse(base.ts))?;
+    Some((ucid, base.value.as_ref()?, base))
+}
+
+fn show_list(parts: &Parts<'_>, entries: Vec<Visible<'_>>) -> Stamped<Value> {
+    let (last, source) = entries.iter().map(|entry| entry.last).max().expect("a list is shown only with an entry");
+    let marks = parts.iter().flat_map(|(_, attribute)| attribute.entries.iter().filter_map(|entry| entry.removed));
+    let ts = marks.chain([last]).max().unwrap_or(last);
+    let values = entries.iter().take(limits::LIST_ENTRIES).map(|entry| entry.value.clone()).collect();
+    Stamped { value: Value::List(values), ts, source: source.clone() }
+}
+
+fn fold_identifiers(tiles: &Tiles) -> BTreeMap<Box<str>, Vec<Held>> {
+    let mut by_kind: BTreeMap<Box<str>, Vec<Held>> = BTreeMap::new();
+    for held in tiles.values().flat_map(|tile| &tile.identifiers) {
+        by_kind.entry(held.identifier.kind().into()).or_default().push(held.clone());
+    }
+    for held in by_kind.values_mut() {
+        held.sort_by(|a, b| (Reverse(a.ts), a.identifier.value()).cmp(&(Reverse(b.ts), b.identifier.value())));
+    }
+    by_kind
+}
+
+fn newest_by_name<'a, V: 'a>(
+    tiles: &'a Tiles,
+    of: impl Fn(&'a Tile) -> &'a BTreeMap<Box<str>, Stamped<V>>,
+) -> impl Iterator<Item = (&'a Box<str>, &'a Stamped<V>)> {
+    let mut newest: BTreeMap<&Box<str>, &Stamped<V>> = BTreeMap::new();
+    for (name, said) in tiles.values().flat_map(of) {
+        let place = newest.entry(name).or_insert(said);
+        if said.ts > place.ts {
+            *place = said;
+        }
+    }
+    newest.into_iter()
+}
+
+/// The first of those with the newest stamp.
+fn newest<'a, V>(said: impl Iterator<Item = &'a Stamped<V>>) -> Option<&'a Stamped<V>> {
+    said.min_by_key(|said| Reverse(said.ts))
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! A tile: what one source identity said. A profile that never merged has one.
+
+use super::attribute::{Attribute, Said};
+use crate::id::{Identifier, Ucid};
+use crate::limits;
+use crate::patch::{GroupPatch, Patch};
+use crate::tables::RowHash;
+use crate::time::Ms;
+use crate::value::{Source, Stamped};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An identifier that a tile holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The identifier.
+    pub identifier: Identifier,
+    /// What stands for it in keys.
+    pub hash: RowHash,
+    /// When it was last communicated, by the writes' own stamps.
+    pub ts: Ms,
+    /// When it was last received, by the server's clock.
+    pub received: Ms,
+}
+
+/// What one tile says of one group of attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// The newest removal of the whole group.
+    pub removed: Option<Stamped<()>>,
+    /// Its members.
+    pub members: BTreeMap<Box<str>, Attribute>,
+}
+
+/// What joined a tile to another: kept so that a merge can be explained and undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkFact {
+    /// The tile of the other side by way of which this one came.
+    pub via: Ucid,
+    /// The identifiers of the record that named both.
+    pub identifiers: Vec<Identifier>,
+    /// The request that caused it.
+    pub request: Box<str>,
+    /// The source of that request.
+    pub source: Source,
+    /// When, by the clock of the node that intended it.
+    pub at: Ms,
+}
+
+/// What one source identity said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tile {
+    /// When it was first written, by the server's clock.
+    pub created: Ms,
+    /// When it was last written, by the server's clock.
+    pub updated: Ms,
+    /// Its identifiers, in the order in which they came.
+    pub identifiers: Vec<Held>,
+    /// Attributes by group.
+    pub groups: BTreeMap<Box<str>, Group>,
+    /// Preferences by name; a removed one is a stamped nothing.
+    pub preferences: BTreeMap<Box<str>, Stamped<Option<Box<str>>>>,
+    /// Consents by name.
+    pub consents: BTreeMap<Box<str>, Stamped<bool>>,
+    /// What brought it into another profile.
+    pub link: Option<LinkFact>,
+    /// The last operations that wrote it, the newest last; at most [`limits::TILE_OPS`].
+    pub ops: Vec<u64>,
+}
+
+impl Tile {
+    /// Takes in a patch at a moment from a source.
+    pub fn apply(&mut self, patch: &Patch, ts: Ms, source: &Source) {
+        let stamp = Stamped { value: (), ts, source: source.clone() };
+        for (name, said) in &patch.groups {
+            match said {
+                GroupPatch::Unset => self.unset_group(name, stamp.clone()),
+                GroupPatch::Members(members) => self.say(name, members, &stamp),
+            }
+        }
+        for (name, value) in &patch.preferences {
+            put(&mut self.preferences, name, stamp.with(value.clone()));
+        }
+        for (name, given) in &patch.consents {
+            put(&mut self.consents, name, stamp.with(*given));
+        }
+    }
+
+    /// Holds an identifier, or hears of it again.
+    pub fn hold(&mut self, identifier: &Identifier, hash: RowHash, ts: Ms, received: Ms) {
+        match self.identifiers.iter_mut().find(|held| held.hash == hash) {
+            Some(held) => {
+                held.ts = held.ts.max(ts);
+                held.received = held.received.max(received);
+            }
+            None => self.identifiers.push(Held { identifier: identifier.clone(), hash, ts, received }),
+        }
+    }
+
+    /// Whether it holds the identifier of this hash.
+    pub fn holds(&self, hash: RowHash) -> bool {
+        self.identifiers.iter().any(|held| held.hash == hash)
+    }
+
+    /// Remembers that an operation wrote it.
+    pub fn remember(&mut self, op: u64) {
+        self.ops.push(op);
+        if self.ops.len() > limits::TILE_OPS {
+            self.ops.remove(0);
+        }
+    }
+
+    /// The newest stamp of all that it says.
+    pub fn newest(&self) -> Ms {
+        let groups = self.groups.values().flat_map(|group| {
+            group.members.values().map(Attribute::newest).chain(group.removed.as_ref().map(|removed| removed.ts))
+        });
+        groups
+            .chain(self.identifiers.iter().map(|held| held.ts))
+            .chain(self.preferences.values().map(|said| said.ts))
+            .chain(self.consents.values().map(|said| said.ts))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn say(&mut self, group: &str, members: &BTreeMap<Box<str>, Said>, stamp: &Stamped<()>) {
+        let group = self.groups.entry(group.into()).or_default();
+        for (name, said) in members {
+            if group.removed.as_ref().is_some_and(|removed| removed.ts > stamp.ts) {
+                continue; // older than the removal of the whole group: it loses
+            }
+            group.members.entry(name.clone()).or_default().say(said, stamp.ts, &stamp.source);
+        }
+        group.members.retain(|_, attribute| !attribute.is_empty());
+    }
+
+    fn unset_group(&mut self, name: &str, stamp: Stamped<()>) {
+        let group = self.groups.entry(name.into()).or_default();
+        for attribute in group.members.values_mut() {
+            attribute.forget_until(stamp.ts);
+        }
+        group.members.retain(|_, attribute| !attribute.is_empty());
+        stamp.replace_older(&mut group.removed);
+    }
+}
+
+fn put<V: Clone>(map: &mut BTreeMap<Box<str>, Stamped<V>>, name: &str, new: Stamped<V>) {
+    match map.get_mut(name) {
+        Some(old) if old.ts > new.ts => {}
+        Some(old) => *old = new,
+        None => drop(map.insert(name.into(), new)),
+    }
+}

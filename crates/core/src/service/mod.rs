@@ -1,0 +1,96 @@
+//! The operations of the product, one file each, built of single-row steps.
+//!
+//! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
+//! that organisation, where the steps of identity live.
+
+pub mod fetch;
+mod identity;
+mod link;
+mod operation;
+pub mod erase;
+pub mod sweep;
+pub mod upsert;
+
+use crate::error::Error;
+use crate::id::{OrgId, Region};
+use crate::records::{Record, Records};
+use crate::store::Store;
+use crate::tables::{self, RowSecret};
+use crate::time::{Clock, Entropy};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub(crate) use identity::Identity;
+
+/// Everything the product can do, over one store.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) records: Records,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) secret: RowSecret,
+}
+
+/// The secret of the row hashes, as it is stored.
+#[derive(Serialize, Deserialize)]
+struct SecretRow([u8; 32]);
+
+impl Record for SecretRow {}
+
+const SECRET: u8 = 1;
+
+impl Service {
+    /// Over a store. Makes the secret of the row hashes if this is the first start of all.
+    pub async fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
+        let records = Records::new(store);
+        let fresh = [entropy.bits().to_be_bytes(), entropy.bits().to_be_bytes()].concat();
+        let secret = records
+            .modify(&tables::meta(SECRET), |row: Option<SecretRow>| match row {
+                Some(SecretRow(secret)) => Ok((None, secret)),
+                None => {
+                    let secret: [u8; 32] = fresh.as_slice().try_into().expect("two times sixteen bytes");
+                    Ok((Some(SecretRow(secret)), secret))
+                }
+            })
+            .await?;
+        Ok(Self { records, clock, entropy, secret: RowSecret::new(secret) })
+    }
+
+    /// The service for one organisation.
+    pub fn tenant(&self, org: OrgId) -> Tenant<'_> {
+        Tenant { service: self, org }
+    }
+
+    /// The secret of the row hashes.
+    pub fn secret(&self) -> &RowSecret {
+        &self.secret
+    }
+
+    /// The records below, for what is not a profile.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The node's randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+}
+
+/// A service bound to one organisation: the only way to a profile.
+#[derive(Clone, Copy)]
+pub struct Tenant<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) org: OrgId,
+}
+
+impl<'a> Tenant<'a> {
+    pub(crate) fn identity(&self, region: Region) -> Identity<'a> {
+        Identity { service: self.service, org: self.org, region }
+    }
+}
