@@ -76,6 +76,9 @@ pub const PAGE: u16 = 100;
 const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
 const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
-const _: () = assert!(PERSON_TILES < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
+const _: () = assert!(
+    PERSON_TILES < REDIRECTS,
+    "a chain of redirects is no longer than the tiles of a person"
+);
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
 const _: () = assert!(TICKET_MS > LEASE_MS);

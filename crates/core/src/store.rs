@@ -69,7 +69,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// At most `limit` rows of one partition in order of their sort keys, from the first one after `after`.
     /// May miss what is written meanwhile; never shows a row that was never written.
-    async fn scan(&self, partition: &Partition, after: Option<&Sort>, limit: u16) -> Result<Vec<(Sort, Row)>, StoreError>;
+    async fn scan(
+        &self,
+        partition: &Partition,
+        after: Option<&Sort>,
+        limit: u16,
+    ) -> Result<Vec<(Sort, Row)>, StoreError>;
 
     /// Removes all rows of one partition. Writes to it that are under way may survive; callers repeat it.
     async fn purge(&self, partition: &Partition) -> Result<(), StoreError>;

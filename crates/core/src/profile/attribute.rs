@@ -81,7 +81,11 @@ pub struct Attribute {
 impl Attribute {
     /// Takes in what was said at a moment by a source.
     pub fn say(&mut self, said: &Said, ts: Ms, source: &Source) {
-        let stamp = Stamped { value: (), ts, source: source.clone() };
+        let stamp = Stamped {
+            value: (),
+            ts,
+            source: source.clone(),
+        };
         match said {
             Said::Plain(value) if self.is_list() => self.add_entries(std::slice::from_ref(value), &stamp),
             Said::Plain(value) => stamp.with(Some(value.clone())).replace_older(&mut self.base),
@@ -122,9 +126,22 @@ impl Attribute {
 
     /// The newest stamp of all that it says.
     pub fn newest(&self) -> Ms {
-        let entries = self.entries.iter().flat_map(|entry| [entry.added.as_ref().map(|a| a.last), entry.removed]);
-        let bounds = self.increments.iter().chain(&self.least).chain(&self.greatest).chain(&self.older).map(|b| b.ts);
-        let rest = [self.base.as_ref().map(|b| b.ts), self.first.as_ref().map(|f| f.ts), Some(self.cleared)];
+        let entries = self
+            .entries
+            .iter()
+            .flat_map(|entry| [entry.added.as_ref().map(|a| a.last), entry.removed]);
+        let bounds = self
+            .increments
+            .iter()
+            .chain(&self.least)
+            .chain(&self.greatest)
+            .chain(&self.older)
+            .map(|b| b.ts);
+        let rest = [
+            self.base.as_ref().map(|b| b.ts),
+            self.first.as_ref().map(|f| f.ts),
+            Some(self.cleared),
+        ];
         entries.chain(rest).flatten().chain(bounds).max().unwrap_or(0)
     }
 
@@ -179,7 +196,12 @@ impl Attribute {
         self.increments.insert(place, new);
         if self.increments.len() > limits::INCREMENTS {
             let oldest = self.increments.remove(0);
-            let sum = self.older.as_ref().map(|older| older.value).into_iter().chain([oldest.value]);
+            let sum = self
+                .older
+                .as_ref()
+                .map(|older| older.value)
+                .into_iter()
+                .chain([oldest.value]);
             self.older = Some(oldest.with(Number::sum(sum)));
         }
     }
@@ -190,10 +212,18 @@ impl Attribute {
         }
         for (place, value) in values.iter().enumerate() {
             let first = (stamp.ts, u32::try_from(place).unwrap_or(u32::MAX));
-            let new = Added { first, last: stamp.ts, source: stamp.source.clone() };
+            let new = Added {
+                first,
+                last: stamp.ts,
+                source: stamp.source.clone(),
+            };
             match self.entries.iter_mut().find(|entry| entry.value == *value) {
                 Some(entry) => entry.add(new),
-                None => self.entries.push(Entry { value: value.clone(), added: Some(new), removed: None }),
+                None => self.entries.push(Entry {
+                    value: value.clone(),
+                    added: Some(new),
+                    removed: None,
+                }),
             }
         }
     }
@@ -205,7 +235,11 @@ impl Attribute {
         for value in values {
             match self.entries.iter_mut().find(|entry| entry.value == *value) {
                 Some(entry) => entry.remove(ts),
-                None => self.entries.push(Entry { value: value.clone(), added: None, removed: Some(ts) }),
+                None => self.entries.push(Entry {
+                    value: value.clone(),
+                    added: None,
+                    removed: Some(ts),
+                }),
             }
         }
     }
@@ -213,7 +247,9 @@ impl Attribute {
     /// Drops what the base already hides in this tile, and so in every fold that this tile takes part in: a fold's base
     /// is never older than this one.
     fn drop_superseded(&mut self) {
-        let Some(base) = self.base.as_ref().map(|base| base.ts) else { return };
+        let Some(base) = self.base.as_ref().map(|base| base.ts) else {
+            return;
+        };
         self.increments.retain(|increment| increment.ts > base);
         self.older.take_if(|older| older.ts <= base);
         self.least.retain(|bound| bound.ts > base);
@@ -222,7 +258,8 @@ impl Attribute {
     }
 
     fn drop_blank_entries(&mut self) {
-        self.entries.retain(|entry| entry.added.is_some() || entry.removed.is_some());
+        self.entries
+            .retain(|entry| entry.added.is_some() || entry.removed.is_some());
     }
 }
 

@@ -61,7 +61,9 @@ pub fn fold(tiles: &Tiles) -> Shown {
         preferences: newest_by_name(tiles, |tile| &tile.preferences)
             .filter_map(|(name, said)| Some((name.clone(), said.with(said.value.clone()?))))
             .collect(),
-        consents: newest_by_name(tiles, |tile| &tile.consents).map(|(n, said)| (n.clone(), said.clone())).collect(),
+        consents: newest_by_name(tiles, |tile| &tile.consents)
+            .map(|(n, said)| (n.clone(), said.clone()))
+            .collect(),
         identifiers: fold_identifiers(tiles),
     }
 }
@@ -81,8 +83,14 @@ pub fn base_of(tiles: &Tiles, group: &str, member: &str) -> Option<Stamped<Base>
 type Parts<'a> = Vec<(Ucid, &'a Attribute)>;
 
 fn parts_of<'a>(tiles: &'a Tiles, group: &str, member: &str) -> (Parts<'a>, Option<Stamped<()>>) {
-    let groups = || tiles.iter().filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?)));
-    let parts = groups().filter_map(|(ucid, group)| Some((ucid, group.members.get(member)?))).collect();
+    let groups = || {
+        tiles
+            .iter()
+            .filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?)))
+    };
+    let parts = groups()
+        .filter_map(|(ucid, group)| Some((ucid, group.members.get(member)?)))
+        .collect();
     let removed = newest(groups().filter_map(|(_, group)| group.removed.as_ref()));
     (parts, removed.cloned())
 }
@@ -99,7 +107,9 @@ fn fold_groups(tiles: &Tiles) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<V
         };
         members.into_iter().filter_map(shown).collect()
     };
-    let groups = names.into_iter().map(|(name, members)| (name.clone(), show(name, members)));
+    let groups = names
+        .into_iter()
+        .map(|(name, members)| (name.clone(), show(name, members)));
     groups.filter(|(_, members)| !members.is_empty()).collect()
 }
 
@@ -133,7 +143,10 @@ fn newest_base(parts: &Parts<'_>, removed: Option<Stamped<()>>) -> Option<Stampe
 /// A plain value that a later `$remove` names is gone.
 fn without_removed(parts: &Parts<'_>, base: Stamped<Base>) -> Stamped<Base> {
     let marks = parts.iter().flat_map(|(_, attribute)| &attribute.entries);
-    let removed = marks.filter(|mark| Some(&mark.value) == base.value.as_ref()).filter_map(|mark| mark.removed).max();
+    let removed = marks
+        .filter(|mark| Some(&mark.value) == base.value.as_ref())
+        .filter_map(|mark| mark.removed)
+        .max();
     match removed {
         Some(removed) if removed > base.ts => base.with(None),
         _ => base,
@@ -145,9 +158,16 @@ fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamp
     let since = base.map(|base| base.ts);
     let newer = |said: &&Stamped<Number>| since.is_none_or(|since| said.ts > since);
     let all = |list: fn(&Attribute) -> &Vec<Stamped<Number>>| -> Vec<&Stamped<Number>> {
-        parts.iter().flat_map(|(_, attribute)| list(attribute)).filter(newer).collect()
+        parts
+            .iter()
+            .flat_map(|(_, attribute)| list(attribute))
+            .filter(newer)
+            .collect()
     };
-    let older = parts.iter().filter_map(|(_, attribute)| attribute.older.as_ref()).filter(newer);
+    let older = parts
+        .iter()
+        .filter_map(|(_, attribute)| attribute.older.as_ref())
+        .filter(newer);
     let mut increments: Vec<_> = older.chain(all(|attribute| &attribute.increments)).collect();
     increments.sort_by_key(|said| (said.ts, said.value)); // the sum of doubles depends on their order
     let (least, greatest) = (all(|attribute| &attribute.least), all(|attribute| &attribute.greatest));
@@ -155,7 +175,9 @@ fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamp
     let start = base.and_then(|base| base.value.as_ref()).and_then(Scalar::number);
     let mut value = start;
     if !increments.is_empty() {
-        value = Some(Number::sum(start.into_iter().chain(increments.iter().map(|said| said.value))));
+        value = Some(Number::sum(
+            start.into_iter().chain(increments.iter().map(|said| said.value)),
+        ));
     }
     if let Some(bound) = least.iter().map(|said| said.value).min() {
         value = Some(value.map_or(bound, |value| value.min(bound)));
@@ -163,14 +185,25 @@ fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamp
     if let Some(bound) = greatest.iter().map(|said| said.value).max() {
         value = Some(value.map_or(bound, |value| value.max(bound)));
     }
-    let said = increments.into_iter().chain(least).chain(greatest).map(|said| (said.ts, &said.source));
+    let said = increments
+        .into_iter()
+        .chain(least)
+        .chain(greatest)
+        .map(|said| (said.ts, &said.source));
     let (ts, source) = said.chain(base.map(|base| (base.ts, &base.source))).max()?;
-    Some(Stamped { value: Value::One(value?.into()), ts, source: source.clone() })
+    Some(Stamped {
+        value: Value::One(value?.into()),
+        ts,
+        source: source.clone(),
+    })
 }
 
 fn first_set_once(parts: &Parts<'_>) -> Option<Stamped<Value>> {
-    let said = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.first.as_ref()?)));
-    said.min_by_key(|(ucid, first)| (first.ts, *ucid)).map(|(_, first)| first.clone())
+    let said = parts
+        .iter()
+        .filter_map(|(ucid, attribute)| Some((*ucid, attribute.first.as_ref()?)));
+    said.min_by_key(|(ucid, first)| (first.ts, *ucid))
+        .map(|(_, first)| first.clone())
 }
 
 /// Where an entry stands in a list: the moment and the place of its first addition, then the tile's age.
@@ -184,7 +217,12 @@ struct Visible<'a> {
 
 /// The entries that count, in the order in which they are shown. A plain value counts only beside others.
 fn visible_entries<'a>(parts: &Parts<'a>, group_removed: Ms) -> Vec<Visible<'a>> {
-    let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain([group_removed]).max().unwrap_or(0);
+    let cleared = parts
+        .iter()
+        .map(|(_, attribute)| attribute.cleared)
+        .chain([group_removed])
+        .max()
+        .unwrap_or(0);
     let mut removed: BTreeMap<&Scalar, Ms> = BTreeMap::new();
     for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
         let mark = removed.entry(&entry.value).or_default();
@@ -193,17 +231,40 @@ fn visible_entries<'a>(parts: &Parts<'a>, group_removed: Ms) -> Vec<Visible<'a>>
     let gone = |value: &Scalar, at: Ms| at < cleared || removed.get(value).is_some_and(|removed| *removed > at);
 
     let mut visible: BTreeMap<&Scalar, Visible<'a>> = BTreeMap::new();
-    for (ucid, entry) in parts.iter().flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e))) {
-        let Some(added) = entry.added.as_ref().filter(|added| !gone(&entry.value, added.last)) else { continue };
-        let first = if gone(&entry.value, added.first.0) { (added.last, 0) } else { added.first };
+    for (ucid, entry) in parts
+        .iter()
+        .flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e)))
+    {
+        let Some(added) = entry.added.as_ref().filter(|added| !gone(&entry.value, added.last)) else {
+            continue;
+        };
+        let first = if gone(&entry.value, added.first.0) {
+            (added.last, 0)
+        } else {
+            added.first
+        };
         let last = (added.last, &added.source);
-        see(&mut visible, Visible { value: &entry.value, place: (first.0, first.1, ucid), last });
+        see(
+            &mut visible,
+            Visible {
+                value: &entry.value,
+                place: (first.0, first.1, ucid),
+                last,
+            },
+        );
     }
     if !visible.is_empty()
         && let Some((ucid, value, base)) = newest_plain(parts)
         && !gone(value, base.ts)
     {
-        see(&mut visible, Visible { value, place: (base.ts, 0, ucid), last: (base.ts, &base.source) });
+        see(
+            &mut visible,
+            Visible {
+                value,
+                place: (base.ts, 0, ucid),
+                last: (base.ts, &base.source),
+            },
+        );
     }
     let mut entries: Vec<_> = visible.into_values().collect();
     entries.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.value.cmp(b.value)));
@@ -222,23 +283,42 @@ fn see<'a>(visible: &mut BTreeMap<&'a Scalar, Visible<'a>>, new: Visible<'a>) {
 
 /// The newest base, if it is a plain value.
 fn newest_plain<'a>(parts: &Parts<'a>) -> Option<(Ucid, &'a Scalar, &'a Stamped<Base>)> {
-    let bases = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.base.as_ref()?)));
+    let bases = parts
+        .iter()
+        .filter_map(|(ucid, attribute)| Some((*ucid, attribute.base.as_ref()?)));
     let (ucid, base) = bases.min_by_key(|(_, base)| Reverse(base.ts))?;
     Some((ucid, base.value.as_ref()?, base))
 }
 
 fn show_list(parts: &Parts<'_>, entries: Vec<Visible<'_>>) -> Stamped<Value> {
-    let (last, source) = entries.iter().map(|entry| entry.last).max().expect("a list is shown only with an entry");
-    let marks = parts.iter().flat_map(|(_, attribute)| attribute.entries.iter().filter_map(|entry| entry.removed));
+    let (last, source) = entries
+        .iter()
+        .map(|entry| entry.last)
+        .max()
+        .expect("a list is shown only with an entry");
+    let marks = parts
+        .iter()
+        .flat_map(|(_, attribute)| attribute.entries.iter().filter_map(|entry| entry.removed));
     let ts = marks.chain([last]).max().unwrap_or(last);
-    let values = entries.iter().take(limits::LIST_ENTRIES).map(|entry| entry.value.clone()).collect();
-    Stamped { value: Value::List(values), ts, source: source.clone() }
+    let values = entries
+        .iter()
+        .take(limits::LIST_ENTRIES)
+        .map(|entry| entry.value.clone())
+        .collect();
+    Stamped {
+        value: Value::List(values),
+        ts,
+        source: source.clone(),
+    }
 }
 
 fn fold_identifiers(tiles: &Tiles) -> BTreeMap<Box<str>, Vec<Held>> {
     let mut by_kind: BTreeMap<Box<str>, Vec<Held>> = BTreeMap::new();
     for held in tiles.values().flat_map(|tile| &tile.identifiers) {
-        by_kind.entry(held.identifier.kind().into()).or_default().push(held.clone());
+        by_kind
+            .entry(held.identifier.kind().into())
+            .or_default()
+            .push(held.clone());
     }
     for held in by_kind.values_mut() {
         held.sort_by(|a, b| (Reverse(a.ts), a.identifier.value()).cmp(&(Reverse(b.ts), b.identifier.value())));

@@ -58,10 +58,18 @@ pub fn render_part(
     out.key("created_ts").raw(shown.created);
     render_groups(out.key("profile"), shown, only);
     render_identifiers(out.key("ids"), name, tiles, shown, only);
-    let preferences = shown.preferences.iter().filter(|(n, _)| only.is_none_or(|p| p.mkt_preferences.contains(*n)));
-    out.key("mkt_preferences").stamped(preferences.map(|(name, said)| (name, &*said.value, said.ts)));
-    let consents = shown.consents.iter().filter(|(n, _)| only.is_none_or(|p| p.consent.contains(*n)));
-    out.key("consent").stamped(consents.map(|(name, said)| (name, yes_no(said.value), said.ts)));
+    let preferences = shown
+        .preferences
+        .iter()
+        .filter(|(n, _)| only.is_none_or(|p| p.mkt_preferences.contains(*n)));
+    out.key("mkt_preferences")
+        .stamped(preferences.map(|(name, said)| (name, &*said.value, said.ts)));
+    let consents = shown
+        .consents
+        .iter()
+        .filter(|(n, _)| only.is_none_or(|p| p.consent.contains(*n)));
+    out.key("consent")
+        .stamped(consents.map(|(name, said)| (name, yes_no(said.value), said.ts)));
     if let Some(matched) = &extras.matched {
         render_matched(out.key("matched"), matched);
     }
@@ -83,9 +91,13 @@ fn render_groups(out: &mut Json, shown: &Shown, only: Option<&Projection>) {
     out.open('{');
     for (group, members) in &shown.groups {
         let whole = only.is_none_or(|only| only.profile.contains(group));
-        let wanted: Vec<_> =
-            members.iter().filter(|(name, _)| whole || only.is_some_and(|only| only.profile.contains(*name))).collect();
-        let Some(newest) = wanted.iter().map(|(_, said)| said.ts).max() else { continue };
+        let wanted: Vec<_> = members
+            .iter()
+            .filter(|(name, _)| whole || only.is_some_and(|only| only.profile.contains(*name)))
+            .collect();
+        let Some(newest) = wanted.iter().map(|(_, said)| said.ts).max() else {
+            continue;
+        };
         out.key(group).open('{');
         for (name, said) in wanted {
             out.key(name).value(&said.value);
@@ -141,7 +153,11 @@ fn render_sources(out: &mut Json, shown: &Shown, only: Option<&Projection>) {
             if only.is_some_and(|only| !only.profile.contains(group) && !only.profile.contains(name)) {
                 continue;
             }
-            let path = if group == name { format!("profile.{name}") } else { format!("profile.{group}.{name}") };
+            let path = if group == name {
+                format!("profile.{name}")
+            } else {
+                format!("profile.{group}.{name}")
+            };
             render_source(out.key(&path), said);
         }
     }
@@ -235,7 +251,6 @@ impl Json {
         self.close('}');
     }
 }
-
 
 #[cfg(test)]
 #[path = "render_tests.rs"]

@@ -3,11 +3,11 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
 //! that organisation, where the steps of identity live.
 
+pub mod erase;
 pub mod fetch;
 mod identity;
 mod link;
 mod operation;
-pub mod erase;
 pub mod sweep;
 pub mod upsert;
 
@@ -53,7 +53,12 @@ impl Service {
                 }
             })
             .await?;
-        Ok(Self { records, clock, entropy, secret: RowSecret::new(secret) })
+        Ok(Self {
+            records,
+            clock,
+            entropy,
+            secret: RowSecret::new(secret),
+        })
     }
 
     /// The service for one organisation.
@@ -91,6 +96,10 @@ pub struct Tenant<'a> {
 
 impl<'a> Tenant<'a> {
     pub(crate) fn identity(&self, region: Region) -> Identity<'a> {
-        Identity { service: self.service, org: self.org, region }
+        Identity {
+            service: self.service,
+            org: self.org,
+            region,
+        }
     }
 }
