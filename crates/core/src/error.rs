@@ -95,6 +95,10 @@ codes! {
     OrgUnknown = "org.unknown", NotFound, "There is no such organisation";
     /// There is no such key.
     KeyUnknown = "key.unknown", NotFound, "There is no such key in this organisation";
+    /// The key is revoked or expired.
+    KeyEnded = "key.ended", Conflict, "The key is revoked or expired; make a new one";
+    /// The key has as many valid secrets as it may.
+    TooManySecrets = "key.too_many_secrets", Conflict, "The key has 8 valid secrets; wait until the overlap of an earlier rotation ends";
     /// The organisation has as many keys as it may.
     TooManyKeys = "org.too_many_keys", Invalid, "The organisation has 1000 keys, and no more are allowed";
     /// The store cannot be reached; nothing was done.

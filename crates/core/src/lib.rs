@@ -7,6 +7,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`id`], [`value`], [`patch`] | names and values, within their bounds |
+//! | [`org`] | organisations and API keys, as stored |
 //! | [`profile`] | what a profile row holds, the fold, the answer's bytes |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
@@ -15,6 +16,7 @@
 pub mod error;
 pub mod id;
 pub mod limits;
+pub mod org;
 pub mod patch;
 pub mod profile;
 pub mod records;

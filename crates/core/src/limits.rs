@@ -68,12 +68,27 @@ pub const LEASE_MS: u64 = 30_000;
 pub const ORG_ID_MAX: u64 = (1 << 53) - 1;
 /// Regions of one organisation.
 pub const ORG_REGIONS: usize = 16;
-/// Keys of one organisation.
+/// Keys of one organisation that are in force at once.
 pub const ORG_KEYS: usize = 1_000;
+/// Keys that one organisation ever made: revoked ones stay listed.
+pub const ORG_KEYS_LISTED: usize = 10 * ORG_KEYS;
+/// Secrets of one key that are valid at once, by rotations whose overlaps run together.
+pub const KEY_SECRETS: usize = 8;
+/// Seconds for which a rotation may leave the old secret valid.
+pub const KEY_OVERLAP_SECONDS: u64 = 90 * 24 * 3_600;
+/// Bytes of what a caller shows as an API key; longer ones are unknown without a look.
+pub const API_KEY_BYTES: usize = 128;
+/// Milliseconds for which what was looked up of a key or an organisation may be used (contract section 2).
+pub const KEY_AGE_MS: u64 = 1_000;
+/// Requests a second of an organisation, unless it is given another limit (contract section 8).
+pub const ORG_PER_SECOND: u32 = 200;
+/// Requests a minute of an organisation, unless it is given another limit (contract section 8).
+pub const ORG_PER_MINUTE: u32 = 10_000;
 /// Items on one page of a list.
 pub const PAGE: u16 = 100;
 
 const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
+const _: () = assert!(ORG_KEYS < ORG_KEYS_LISTED);
 const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
 const _: () = assert!(

@@ -6,8 +6,10 @@
 pub mod erase;
 pub mod fetch;
 mod identity;
+pub mod keys;
 mod link;
 mod operation;
+pub mod orgs;
 pub mod sweep;
 pub mod upsert;
 
