@@ -137,25 +137,14 @@ pub struct Error {
 impl Error {
     /// With a fault at a place in the body.
     pub fn at(code: Code, pointer: String) -> Self {
-        let fault = Fault {
-            pointer,
-            detail: code.detail().into(),
-        };
-        Self {
-            faults: vec![fault],
-            ..code.into()
-        }
+        let fault = Fault { pointer, detail: code.detail().into() };
+        Self { faults: vec![fault], ..code.into() }
     }
 }
 
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
-        Self {
-            code,
-            faults: Vec::new(),
-            linked: false,
-            cause: None,
-        }
+        Self { code, faults: Vec::new(), linked: false, cause: None }
     }
 }
 
@@ -166,10 +155,7 @@ impl From<StoreError> for Error {
             StoreError::Unknown(cause) => (Code::StoreUnknown, cause),
             StoreError::Corrupt(cause) => (Code::StoreCorrupt, cause),
         };
-        Self {
-            cause: Some(cause),
-            ..code.into()
-        }
+        Self { cause: Some(cause), ..code.into() }
     }
 }
 

@@ -92,11 +92,7 @@ impl Ucid {
         let bytes = random.to_be_bytes();
         let mut tail = [0; 10];
         tail.copy_from_slice(&bytes[..10]);
-        Self(
-            uuid::Builder::from_unix_timestamp_millis(now, &tail)
-                .into_uuid()
-                .as_u128(),
-        )
+        Self(uuid::Builder::from_unix_timestamp_millis(now, &tail).into_uuid().as_u128())
     }
 
     /// From its 128 bits.
@@ -113,9 +109,7 @@ impl Ucid {
 impl FromStr for Ucid {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {
-        Uuid::try_parse(text)
-            .map(|uuid| Self(uuid.as_u128()))
-            .map_err(|_| BadName("must be a UUID"))
+        Uuid::try_parse(text).map(|uuid| Self(uuid.as_u128())).map_err(|_| BadName("must be a UUID"))
     }
 }
 
@@ -147,10 +141,7 @@ impl Identifier {
         let value = value.trim();
         match value.len() {
             0 => Err(BadName("is empty")),
-            1..=limits::IDENTIFIER_BYTES => Ok(Self {
-                kind: kind.into(),
-                value: value.into(),
-            }),
+            1..=limits::IDENTIFIER_BYTES => Ok(Self { kind: kind.into(), value: value.into() }),
             _ => Err(BadName("is longer than 512 bytes")),
         }
     }
@@ -175,13 +166,9 @@ impl fmt::Debug for Identifier {
 /// Whether this may be the kind of an identifier: `[A-Za-z0-9_.-]{1,64}` and not reserved.
 pub fn check_kind(kind: &str) -> Result<(), BadName> {
     let fits = (1..=limits::KIND_BYTES).contains(&kind.len())
-        && kind
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        && kind.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
     if !fits {
-        return Err(BadName(
-            "is not a kind of identifier: 1 to 64 of letters, digits, '_', '.', '-'",
-        ));
+        return Err(BadName("is not a kind of identifier: 1 to 64 of letters, digits, '_', '.', '-'"));
     }
     if kind.starts_with('_') || kind == "ucid" || kind == "linkedUcid" {
         return Err(BadName("is a reserved kind"));

@@ -13,6 +13,7 @@
 //! | [`service`] | the operations, one file each |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
+pub mod defect;
 pub mod error;
 pub mod id;
 pub mod limits;

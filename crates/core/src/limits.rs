@@ -48,12 +48,17 @@ pub const IDEMPOTENCY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Operation ids that a tile remembers of its last writes, so that a writer whose answer was lost can learn its fate.
 pub const TILE_OPS: usize = 8;
-/// Operations with an idempotency key that a row may carry unfinished; the next writer finishes them first.
-pub const ROW_OPS: usize = 32;
+/// Operations with an idempotency key that a row may carry: those of as many tiles as a person may have.
+pub const ROW_OPS: usize = PERSON_TILES * ROW_OPS_TIDY;
+/// Operations in a row from which on its next writer finishes them and takes them out.
+pub const ROW_OPS_TIDY: usize = 4;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
 /// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.
 pub const REDIRECTS: usize = 256;
+
+/// Steps of one operation on different rows that run at once.
+pub const AT_ONCE: usize = 16;
 
 /// Milliseconds after which the sweeper looks at a ticket that a live operation should long have closed.
 pub const TICKET_MS: u64 = 60_000;
@@ -91,9 +96,6 @@ const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
 const _: () = assert!(ORG_KEYS < ORG_KEYS_LISTED);
 const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
-const _: () = assert!(
-    PERSON_TILES < REDIRECTS,
-    "a chain of redirects is no longer than the tiles of a person"
-);
+const _: () = assert!(PERSON_TILES < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
 const _: () = assert!(TICKET_MS > LEASE_MS);

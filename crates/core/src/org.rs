@@ -90,9 +90,7 @@ impl KeyId {
 impl FromStr for KeyId {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {
-        Uuid::try_parse(text)
-            .map(|uuid| Self(uuid.as_u128()))
-            .map_err(|_| BadName("must be a UUID"))
+        Uuid::try_parse(text).map(|uuid| Self(uuid.as_u128())).map_err(|_| BadName("must be a UUID"))
     }
 }
 
@@ -126,13 +124,8 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Scope; 5] = [
-        Scope::ProfileRead,
-        Scope::ProfileWrite,
-        Scope::ProfileDelete,
-        Scope::EventsWrite,
-        Scope::OrgAdmin,
-    ];
+    pub const ALL: [Scope; 5] =
+        [Scope::ProfileRead, Scope::ProfileWrite, Scope::ProfileDelete, Scope::EventsWrite, Scope::OrgAdmin];
 
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -150,9 +143,7 @@ impl FromStr for Scope {
     type Err = BadName;
     fn from_str(name: &str) -> Result<Self, BadName> {
         let found = Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
-        found.ok_or(BadName(
-            "must be profile.read, profile.write, profile.delete, events.write or org.admin",
-        ))
+        found.ok_or(BadName("must be profile.read, profile.write, profile.delete, events.write or org.admin"))
     }
 }
 
@@ -307,10 +298,7 @@ mod tests {
             created: 5,
             rotated: None,
             revoked,
-            secrets: vec![KeySecret {
-                hash: RowHash([1; 16]),
-                until,
-            }],
+            secrets: vec![KeySecret { hash: RowHash([1; 16]), until }],
         }
     }
 
@@ -321,11 +309,7 @@ mod tests {
         assert_eq!(key(Some(20), None, None).opens(hash, 10), Some(20));
         assert_eq!(key(Some(20), Some(15), None).opens(hash, 10), Some(15));
         assert_eq!(key(Some(12), Some(15), None).opens(hash, 11), Some(12));
-        assert_eq!(
-            key(Some(12), None, None).opens(hash, 12),
-            None,
-            "an end is the first moment after"
-        );
+        assert_eq!(key(Some(12), None, None).opens(hash, 12), None, "an end is the first moment after");
         assert_eq!(key(None, Some(12), None).opens(hash, 12), None);
         assert_eq!(key(None, None, Some(1)).opens(hash, 10), None);
         assert_eq!(key(None, None, None).opens(RowHash([2; 16]), 10), None);
@@ -333,10 +317,7 @@ mod tests {
 
     #[test]
     fn scopes_are_a_set_with_names() {
-        let scopes: Scopes = ["org.admin", "profile.read", "org.admin"]
-            .iter()
-            .flat_map(|name| name.parse())
-            .collect();
+        let scopes: Scopes = ["org.admin", "profile.read", "org.admin"].iter().flat_map(|name| name.parse()).collect();
         let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
         assert_eq!(names, ["profile.read", "org.admin"]);
         assert!(scopes.and(Scopes::NONE.with(Scope::ProfileWrite)).is_empty());

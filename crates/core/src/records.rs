@@ -20,9 +20,7 @@ pub trait Record: Serialize + DeserializeOwned {
 
     /// Its bytes.
     fn encode(&self) -> Bytes {
-        postcard::to_extend(self, vec![Self::VERSION])
-            .expect("a record always serialises into memory")
-            .into()
+        postcard::to_extend(self, vec![Self::VERSION]).expect("a record always serialises into memory").into()
     }
 
     /// From its bytes.
@@ -129,8 +127,6 @@ impl Records {
         limit: u16,
     ) -> Result<Vec<(Sort, T)>, StoreError> {
         let rows = self.store.scan(partition, after, limit).await?;
-        rows.into_iter()
-            .map(|(sort, row)| Ok((sort, T::decode(&row.value)?)))
-            .collect()
+        rows.into_iter().map(|(sort, row)| Ok((sort, T::decode(&row.value)?))).collect()
     }
 }

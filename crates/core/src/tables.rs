@@ -103,27 +103,19 @@ pub struct Key {
 
 impl Partition {
     fn new<const N: usize>(table: Table, parts: [&[u8]; N]) -> Self {
-        Self {
-            table,
-            bytes: join(parts),
-        }
+        Self { table, bytes: join(parts) }
     }
 
     /// The row of this partition with this sort key.
     pub fn row(self, sort: &[u8]) -> Key {
-        Key {
-            partition: self,
-            sort: join([sort]),
-        }
+        Key { partition: self, sort: join([sort]) }
     }
 }
 
 fn join<const CAP: usize, const N: usize>(parts: [&[u8]; N]) -> ArrayVec<u8, CAP> {
     let mut bytes = ArrayVec::new();
     for part in parts {
-        bytes
-            .try_extend_from_slice(part)
-            .expect("parts of keys have fixed lengths that fit");
+        bytes.try_extend_from_slice(part).expect("parts of keys have fixed lengths that fit");
     }
     bytes
 }
@@ -134,11 +126,7 @@ pub struct RowHash(pub [u8; 16]);
 
 impl std::fmt::Debug for RowHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "#{:02x}{:02x}{:02x}{:02x}",
-            self.0[0], self.0[1], self.0[2], self.0[3]
-        )
+        write!(f, "#{:02x}{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2], self.0[3])
     }
 }
 
@@ -175,12 +163,7 @@ impl RowSecret {
     pub fn identifier(&self, org: OrgId, region: Region, identifier: &Identifier) -> RowHash {
         self.hash(
             1,
-            &[
-                &org.get().to_be_bytes(),
-                &region.padded(),
-                identifier.kind().as_bytes(),
-                identifier.value().as_bytes(),
-            ],
+            &[&org.get().to_be_bytes(), &region.padded(), identifier.kind().as_bytes(), identifier.value().as_bytes()],
         )
     }
 
@@ -201,11 +184,7 @@ impl RowSecret {
 
     /// The halves of ETags.
     pub fn etag(&self, bytes: &[u8]) -> u64 {
-        u64::from_be_bytes(
-            self.hash(5, &[bytes]).0[..8]
-                .try_into()
-                .expect("eight of sixteen bytes"),
-        )
+        u64::from_be_bytes(self.hash(5, &[bytes]).0[..8].try_into().expect("eight of sixteen bytes"))
     }
 }
 
@@ -222,6 +201,12 @@ pub fn orgs() -> Partition {
 /// One organisation.
 pub fn org(org: OrgId) -> Key {
     orgs().row(&org.get().to_be_bytes())
+}
+
+/// The organisation whose row has this sort key.
+pub fn org_of(sort: &Sort) -> Option<OrgId> {
+    let number = sort.as_slice().try_into().map(u64::from_be_bytes).ok()?;
+    OrgId::new(number).ok()
 }
 
 /// The API key with this hash.
@@ -246,15 +231,7 @@ pub fn alias(region: Region, hash: RowHash) -> Key {
 
 /// A profile.
 pub fn profile(org: OrgId, region: Region, ucid: Ucid) -> Key {
-    Partition::new(
-        Table::Profile,
-        [
-            &region.padded(),
-            &org.get().to_be_bytes(),
-            &ucid.as_u128().to_be_bytes(),
-        ],
-    )
-    .row(&[])
+    Partition::new(Table::Profile, [&region.padded(), &org.get().to_be_bytes(), &ucid.as_u128().to_be_bytes()]).row(&[])
 }
 
 /// Operations of an organisation whose hash begins with this byte.
@@ -280,9 +257,7 @@ pub fn ticket(due: Ms, random: u128) -> Key {
 
 /// When the ticket with this sort key is due.
 pub fn ticket_due(sort: &Sort) -> Ms {
-    sort.get(..8)
-        .and_then(|due| due.try_into().ok())
-        .map_or(0, u64::from_be_bytes)
+    sort.get(..8).and_then(|due| due.try_into().ok()).map_or(0, u64::from_be_bytes)
 }
 
 /// The deletions of an organisation.

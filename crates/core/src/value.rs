@@ -105,11 +105,7 @@ impl Number {
             return None;
         }
         let whole = number.fract() == 0.0 && number.abs() < EXACT;
-        Some(if whole {
-            Number::Integer(number as i64)
-        } else {
-            Number::Double(number)
-        })
+        Some(if whole { Number::Integer(number as i64) } else { Number::Double(number) })
     }
 
     /// As a double; whole numbers beyond 2^53 are rounded.
@@ -141,10 +137,7 @@ impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Number::Integer(a), Number::Integer(b)) => a.cmp(b),
-            (a, b) => a
-                .as_f64()
-                .total_cmp(&b.as_f64())
-                .then_with(|| a.is_double().cmp(&b.is_double())),
+            (a, b) => a.as_f64().total_cmp(&b.as_f64()).then_with(|| a.is_double().cmp(&b.is_double())),
         }
     }
 }
@@ -203,10 +196,6 @@ impl<V> Stamped<V> {
 
     /// The same stamp on something else.
     pub fn with<W>(&self, value: W) -> Stamped<W> {
-        Stamped {
-            value,
-            ts: self.ts,
-            source: self.source.clone(),
-        }
+        Stamped { value, ts: self.ts, source: self.source.clone() }
     }
 }

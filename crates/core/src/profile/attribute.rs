@@ -8,6 +8,7 @@ use crate::limits;
 use crate::time::Ms;
 use crate::value::{Number, Scalar, Source, Stamped, Value};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One thing said of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +50,10 @@ pub struct Entry {
 /// The additions of one entry since it was last absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Added {
-    /// The first of them, and its place in the array as sent.
+    /// The first of them, and its place among what was sent at that moment.
     pub first: (Ms, u32),
-    /// The newest of them.
-    pub last: Ms,
+    /// The newest of them, likewise.
+    pub last: (Ms, u32),
     /// Who sent the newest.
     pub source: Source,
 }
@@ -81,11 +82,7 @@ pub struct Attribute {
 impl Attribute {
     /// Takes in what was said at a moment by a source.
     pub fn say(&mut self, said: &Said, ts: Ms, source: &Source) {
-        let stamp = Stamped {
-            value: (),
-            ts,
-            source: source.clone(),
-        };
+        let stamp = Stamped { value: (), ts, source: source.clone() };
         match said {
             Said::Plain(value) if self.is_list() => self.add_entries(std::slice::from_ref(value), &stamp),
             Said::Plain(value) => stamp.with(Some(value.clone())).replace_older(&mut self.base),
@@ -126,22 +123,9 @@ impl Attribute {
 
     /// The newest stamp of all that it says.
     pub fn newest(&self) -> Ms {
-        let entries = self
-            .entries
-            .iter()
-            .flat_map(|entry| [entry.added.as_ref().map(|a| a.last), entry.removed]);
-        let bounds = self
-            .increments
-            .iter()
-            .chain(&self.least)
-            .chain(&self.greatest)
-            .chain(&self.older)
-            .map(|b| b.ts);
-        let rest = [
-            self.base.as_ref().map(|b| b.ts),
-            self.first.as_ref().map(|f| f.ts),
-            Some(self.cleared),
-        ];
+        let entries = self.entries.iter().flat_map(|entry| [entry.added.as_ref().map(|a| a.last.0), entry.removed]);
+        let bounds = self.increments.iter().chain(&self.least).chain(&self.greatest).chain(&self.older).map(|b| b.ts);
+        let rest = [self.base.as_ref().map(|b| b.ts), self.first.as_ref().map(|f| f.ts), Some(self.cleared)];
         entries.chain(rest).flatten().chain(bounds).max().unwrap_or(0)
     }
 
@@ -170,18 +154,22 @@ impl Attribute {
 
     fn forget_entries_until(&mut self, ts: Ms) {
         for entry in &mut self.entries {
-            entry.added.take_if(|added| added.last <= ts);
+            entry.added.take_if(|added| added.last.0 <= ts);
             entry.removed.take_if(|removed| *removed <= ts);
             if let Some(added) = &mut entry.added
                 && added.first.0 <= ts
             {
-                added.first = (added.last, 0);
+                added.first = added.last;
             }
         }
         self.drop_blank_entries();
     }
 
-    fn set_once(&mut self, new: Stamped<Value>) {
+    fn set_once(&mut self, mut new: Stamped<Value>) {
+        if let Value::List(values) = &mut new.value {
+            let mut seen = BTreeSet::new();
+            values.retain(|value| seen.insert(value.clone()));
+        }
         if self.first.as_ref().is_none_or(|old| new.ts < old.ts) {
             self.first = Some(new);
         }
@@ -196,12 +184,7 @@ impl Attribute {
         self.increments.insert(place, new);
         if self.increments.len() > limits::INCREMENTS {
             let oldest = self.increments.remove(0);
-            let sum = self
-                .older
-                .as_ref()
-                .map(|older| older.value)
-                .into_iter()
-                .chain([oldest.value]);
+            let sum = self.older.as_ref().map(|older| older.value).into_iter().chain([oldest.value]);
             self.older = Some(oldest.with(Number::sum(sum)));
         }
     }
@@ -210,22 +193,22 @@ impl Attribute {
         if stamp.ts < self.cleared {
             return;
         }
-        for (place, value) in values.iter().enumerate() {
-            let first = (stamp.ts, u32::try_from(place).unwrap_or(u32::MAX));
-            let new = Added {
-                first,
-                last: stamp.ts,
-                source: stamp.source.clone(),
-            };
+        for (place, value) in (self.next_place(stamp.ts)..).zip(values) {
+            let new = Added { first: (stamp.ts, place), last: (stamp.ts, place), source: stamp.source.clone() };
             match self.entries.iter_mut().find(|entry| entry.value == *value) {
                 Some(entry) => entry.add(new),
-                None => self.entries.push(Entry {
-                    value: value.clone(),
-                    added: Some(new),
-                    removed: None,
-                }),
+                None => self.entries.push(Entry { value: value.clone(), added: Some(new), removed: None }),
             }
         }
+    }
+
+    /// The place after all that was sent at this moment: what comes later in a write of the same stamp stands behind.
+    fn next_place(&self, ts: Ms) -> u32 {
+        let base = self.base.as_ref().filter(|base| base.value.is_some());
+        let added = self.entries.iter().filter_map(|entry| entry.added.as_ref());
+        let taken = added.flat_map(|added| [added.first, added.last]).chain(base.map(|base| (base.ts, 0)));
+        let same = taken.filter(|(at, _)| *at == ts);
+        same.map(|(_, place)| place.saturating_add(1)).max().unwrap_or(0)
     }
 
     fn remove_entries(&mut self, values: &[Scalar], ts: Ms) {
@@ -235,11 +218,7 @@ impl Attribute {
         for value in values {
             match self.entries.iter_mut().find(|entry| entry.value == *value) {
                 Some(entry) => entry.remove(ts),
-                None => self.entries.push(Entry {
-                    value: value.clone(),
-                    added: None,
-                    removed: Some(ts),
-                }),
+                None => self.entries.push(Entry { value: value.clone(), added: None, removed: Some(ts) }),
             }
         }
     }
@@ -258,14 +237,13 @@ impl Attribute {
     }
 
     fn drop_blank_entries(&mut self) {
-        self.entries
-            .retain(|entry| entry.added.is_some() || entry.removed.is_some());
+        self.entries.retain(|entry| entry.added.is_some() || entry.removed.is_some());
     }
 }
 
 impl Entry {
     fn add(&mut self, new: Added) {
-        if self.removed.is_some_and(|removed| removed > new.last) {
+        if self.removed.is_some_and(|removed| removed > new.last.0) {
             return;
         }
         match &mut self.added {
@@ -281,11 +259,11 @@ impl Entry {
 
     fn remove(&mut self, ts: Ms) {
         self.removed = self.removed.max(Some(ts));
-        self.added.take_if(|added| added.last <= ts);
+        self.added.take_if(|added| added.last.0 <= ts);
         if let Some(added) = &mut self.added
             && added.first.0 <= ts
         {
-            added.first = (added.last, 0);
+            added.first = added.last;
         }
     }
 }

@@ -101,16 +101,8 @@ impl<'a> View<'a> {
         let hashes = read_length(row, HEAD - 4).ok_or(bad)?;
         let after = hashes.checked_mul(HASH).and_then(|n| n.checked_add(HEAD)).ok_or(bad)?;
         let answer = read_length(row, after).ok_or(bad)?;
-        let view = Self {
-            row,
-            hashes,
-            answer: (after + 4, answer),
-        };
-        if row.len() < after + 4 + answer {
-            Err(bad)
-        } else {
-            Ok(view)
-        }
+        let view = Self { row, hashes, answer: (after + 4, answer) };
+        if row.len() < after + 4 + answer { Err(bad) } else { Ok(view) }
     }
 
     /// Whether the row is live and of this version, so that [`View::new`] may look at it.
@@ -177,9 +169,7 @@ fn read_length(row: &[u8], at: usize) -> Option<usize> {
 }
 
 fn with_body(head: Vec<u8>, body: &impl Serialize) -> Bytes {
-    postcard::to_extend(body, head)
-        .expect("a row's body always serialises into memory")
-        .into()
+    postcard::to_extend(body, head).expect("a row's body always serialises into memory").into()
 }
 
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BadRow> {

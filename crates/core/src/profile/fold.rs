@@ -61,9 +61,7 @@ pub fn fold(tiles: &Tiles) -> Shown {
         preferences: newest_by_name(tiles, |tile| &tile.preferences)
             .filter_map(|(name, said)| Some((name.clone(), said.with(said.value.clone()?))))
             .collect(),
-        consents: newest_by_name(tiles, |tile| &tile.consents)
-            .map(|(n, said)| (n.clone(), said.clone()))
-            .collect(),
+        consents: newest_by_name(tiles, |tile| &tile.consents).map(|(n, said)| (n.clone(), said.clone())).collect(),
         identifiers: fold_identifiers(tiles),
     }
 }
@@ -71,7 +69,7 @@ pub fn fold(tiles: &Tiles) -> Shown {
 /// How many entries of one list would be shown if there were no bound on them.
 pub fn list_length(tiles: &Tiles, group: &str, member: &str) -> usize {
     let (parts, removed) = parts_of(tiles, group, member);
-    visible_entries(&parts, removed.as_ref().map_or(0, |removed| removed.ts)).len()
+    visible_entries(&parts, removed).len()
 }
 
 /// The newest plain value or removal of one attribute in these tiles; what newer increments apply to.
@@ -80,19 +78,17 @@ pub fn base_of(tiles: &Tiles, group: &str, member: &str) -> Option<Stamped<Base>
     newest_base(&parts, removed)
 }
 
+/// What each tile says of one attribute, in order of creation.
 type Parts<'a> = Vec<(Ucid, &'a Attribute)>;
 
-fn parts_of<'a>(tiles: &'a Tiles, group: &str, member: &str) -> (Parts<'a>, Option<Stamped<()>>) {
-    let groups = || {
-        tiles
-            .iter()
-            .filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?)))
-    };
-    let parts = groups()
-        .filter_map(|(ucid, group)| Some((ucid, group.members.get(member)?)))
-        .collect();
-    let removed = newest(groups().filter_map(|(_, group)| group.removed.as_ref()));
-    (parts, removed.cloned())
+/// The newest removal of a whole group, and whose it is.
+type GroupRemoval<'a> = Option<(Ucid, &'a Stamped<()>)>;
+
+fn parts_of<'a>(tiles: &'a Tiles, group: &str, member: &str) -> (Parts<'a>, GroupRemoval<'a>) {
+    let groups = || tiles.iter().filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?)));
+    let parts = groups().filter_map(|(ucid, group)| Some((ucid, group.members.get(member)?))).collect();
+    let removals = groups().filter_map(|(ucid, group)| Some((ucid, group.removed.as_ref()?)));
+    (parts, newest(removals))
 }
 
 fn fold_groups(tiles: &Tiles) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<Value>>> {
@@ -107,20 +103,16 @@ fn fold_groups(tiles: &Tiles) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<V
         };
         members.into_iter().filter_map(shown).collect()
     };
-    let groups = names
-        .into_iter()
-        .map(|(name, members)| (name.clone(), show(name, members)));
+    let groups = names.into_iter().map(|(name, members)| (name.clone(), show(name, members)));
     groups.filter(|(_, members)| !members.is_empty()).collect()
 }
 
-/// One attribute: what each tile says of it in order of creation, and the newest removal of its whole group.
-fn fold_attribute(parts: &Parts<'_>, removed: Option<Stamped<()>>) -> Option<Stamped<Value>> {
-    let group_removed = removed.as_ref().map_or(0, |removed| removed.ts);
-    let entries = visible_entries(parts, group_removed);
+fn fold_attribute(parts: &Parts<'_>, removed: GroupRemoval<'_>) -> Option<Stamped<Value>> {
+    let entries = visible_entries(parts, removed);
     if !entries.is_empty() {
         return Some(show_list(parts, entries));
     }
-    let base = newest_base(parts, removed).map(|base| without_removed(parts, base));
+    let base = newest_base(parts, removed);
     match &base {
         Some(Stamped { value: Some(value), .. }) if value.number().is_none() => {
             base.as_ref().map(|base| base.with(Value::One(value.clone())))
@@ -131,22 +123,22 @@ fn fold_attribute(parts: &Parts<'_>, removed: Option<Stamped<()>>) -> Option<Sta
 }
 
 /// Ties go to the first created tile, and in one tile a value outlives a removal of its group at the same moment.
-fn newest_base(parts: &Parts<'_>, removed: Option<Stamped<()>>) -> Option<Stamped<Base>> {
-    let base = newest(parts.iter().filter_map(|(_, attribute)| attribute.base.as_ref())).cloned();
-    match (base, removed) {
-        (Some(base), Some(removed)) if removed.ts > base.ts => Some(removed.with(None)),
-        (None, Some(removed)) => Some(removed.with(None)),
-        (base, _) => base,
+fn newest_base(parts: &Parts<'_>, removed: GroupRemoval<'_>) -> Option<Stamped<Base>> {
+    let bases = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.base.as_ref()?)));
+    let rank = |ucid: Ucid, ts: Ms| (ts, Reverse(ucid));
+    match (newest(bases), removed) {
+        (Some((teller, base)), Some((remover, removed))) if rank(teller, base.ts) < rank(remover, removed.ts) => {
+            Some(removed.with(None))
+        }
+        (Some((_, base)), _) => Some(without_removed(parts, base.clone())),
+        (None, removed) => removed.map(|(_, removed)| removed.with(None)),
     }
 }
 
 /// A plain value that a later `$remove` names is gone.
 fn without_removed(parts: &Parts<'_>, base: Stamped<Base>) -> Stamped<Base> {
     let marks = parts.iter().flat_map(|(_, attribute)| &attribute.entries);
-    let removed = marks
-        .filter(|mark| Some(&mark.value) == base.value.as_ref())
-        .filter_map(|mark| mark.removed)
-        .max();
+    let removed = marks.filter(|mark| Some(&mark.value) == base.value.as_ref()).filter_map(|mark| mark.removed).max();
     match removed {
         Some(removed) if removed > base.ts => base.with(None),
         _ => base,
@@ -158,16 +150,9 @@ fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamp
     let since = base.map(|base| base.ts);
     let newer = |said: &&Stamped<Number>| since.is_none_or(|since| said.ts > since);
     let all = |list: fn(&Attribute) -> &Vec<Stamped<Number>>| -> Vec<&Stamped<Number>> {
-        parts
-            .iter()
-            .flat_map(|(_, attribute)| list(attribute))
-            .filter(newer)
-            .collect()
+        parts.iter().flat_map(|(_, attribute)| list(attribute)).filter(newer).collect()
     };
-    let older = parts
-        .iter()
-        .filter_map(|(_, attribute)| attribute.older.as_ref())
-        .filter(newer);
+    let older = parts.iter().filter_map(|(_, attribute)| attribute.older.as_ref()).filter(newer);
     let mut increments: Vec<_> = older.chain(all(|attribute| &attribute.increments)).collect();
     increments.sort_by_key(|said| (said.ts, said.value)); // the sum of doubles depends on their order
     let (least, greatest) = (all(|attribute| &attribute.least), all(|attribute| &attribute.greatest));
@@ -175,9 +160,7 @@ fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamp
     let start = base.and_then(|base| base.value.as_ref()).and_then(Scalar::number);
     let mut value = start;
     if !increments.is_empty() {
-        value = Some(Number::sum(
-            start.into_iter().chain(increments.iter().map(|said| said.value)),
-        ));
+        value = Some(Number::sum(start.into_iter().chain(increments.iter().map(|said| said.value))));
     }
     if let Some(bound) = least.iter().map(|said| said.value).min() {
         value = Some(value.map_or(bound, |value| value.min(bound)));
@@ -185,25 +168,14 @@ fn fold_numbers(parts: &Parts<'_>, base: Option<&Stamped<Base>>) -> Option<Stamp
     if let Some(bound) = greatest.iter().map(|said| said.value).max() {
         value = Some(value.map_or(bound, |value| value.max(bound)));
     }
-    let said = increments
-        .into_iter()
-        .chain(least)
-        .chain(greatest)
-        .map(|said| (said.ts, &said.source));
+    let said = increments.into_iter().chain(least).chain(greatest).map(|said| (said.ts, &said.source));
     let (ts, source) = said.chain(base.map(|base| (base.ts, &base.source))).max()?;
-    Some(Stamped {
-        value: Value::One(value?.into()),
-        ts,
-        source: source.clone(),
-    })
+    Some(Stamped { value: Value::One(value?.into()), ts, source: source.clone() })
 }
 
 fn first_set_once(parts: &Parts<'_>) -> Option<Stamped<Value>> {
-    let said = parts
-        .iter()
-        .filter_map(|(ucid, attribute)| Some((*ucid, attribute.first.as_ref()?)));
-    said.min_by_key(|(ucid, first)| (first.ts, *ucid))
-        .map(|(_, first)| first.clone())
+    let said = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.first.as_ref()?)));
+    said.min_by_key(|(ucid, first)| (first.ts, *ucid)).map(|(_, first)| first.clone())
 }
 
 /// Where an entry stands in a list: the moment and the place of its first addition, then the tile's age.
@@ -216,13 +188,9 @@ struct Visible<'a> {
 }
 
 /// The entries that count, in the order in which they are shown. A plain value counts only beside others.
-fn visible_entries<'a>(parts: &Parts<'a>, group_removed: Ms) -> Vec<Visible<'a>> {
-    let cleared = parts
-        .iter()
-        .map(|(_, attribute)| attribute.cleared)
-        .chain([group_removed])
-        .max()
-        .unwrap_or(0);
+fn visible_entries<'a>(parts: &Parts<'a>, removed: GroupRemoval<'_>) -> Vec<Visible<'a>> {
+    let group_removed = removed.map(|(_, removed)| removed.ts);
+    let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain(group_removed).max().unwrap_or(0);
     let mut removed: BTreeMap<&Scalar, Ms> = BTreeMap::new();
     for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
         let mark = removed.entry(&entry.value).or_default();
@@ -231,40 +199,19 @@ fn visible_entries<'a>(parts: &Parts<'a>, group_removed: Ms) -> Vec<Visible<'a>>
     let gone = |value: &Scalar, at: Ms| at < cleared || removed.get(value).is_some_and(|removed| *removed > at);
 
     let mut visible: BTreeMap<&Scalar, Visible<'a>> = BTreeMap::new();
-    for (ucid, entry) in parts
-        .iter()
-        .flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e)))
-    {
-        let Some(added) = entry.added.as_ref().filter(|added| !gone(&entry.value, added.last)) else {
+    for (ucid, entry) in parts.iter().flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e))) {
+        let Some(added) = entry.added.as_ref().filter(|added| !gone(&entry.value, added.last.0)) else {
             continue;
         };
-        let first = if gone(&entry.value, added.first.0) {
-            (added.last, 0)
-        } else {
-            added.first
-        };
-        let last = (added.last, &added.source);
-        see(
-            &mut visible,
-            Visible {
-                value: &entry.value,
-                place: (first.0, first.1, ucid),
-                last,
-            },
-        );
+        let first = if gone(&entry.value, added.first.0) { added.last } else { added.first };
+        let last = (added.last.0, &added.source);
+        see(&mut visible, Visible { value: &entry.value, place: (first.0, first.1, ucid), last });
     }
     if !visible.is_empty()
         && let Some((ucid, value, base)) = newest_plain(parts)
         && !gone(value, base.ts)
     {
-        see(
-            &mut visible,
-            Visible {
-                value,
-                place: (base.ts, 0, ucid),
-                last: (base.ts, &base.source),
-            },
-        );
+        see(&mut visible, Visible { value, place: (base.ts, 0, ucid), last: (base.ts, &base.source) });
     }
     let mut entries: Vec<_> = visible.into_values().collect();
     entries.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.value.cmp(b.value)));
@@ -283,45 +230,28 @@ fn see<'a>(visible: &mut BTreeMap<&'a Scalar, Visible<'a>>, new: Visible<'a>) {
 
 /// The newest base, if it is a plain value.
 fn newest_plain<'a>(parts: &Parts<'a>) -> Option<(Ucid, &'a Scalar, &'a Stamped<Base>)> {
-    let bases = parts
-        .iter()
-        .filter_map(|(ucid, attribute)| Some((*ucid, attribute.base.as_ref()?)));
-    let (ucid, base) = bases.min_by_key(|(_, base)| Reverse(base.ts))?;
+    let bases = parts.iter().filter_map(|(ucid, attribute)| Some((*ucid, attribute.base.as_ref()?)));
+    let (ucid, base) = newest(bases)?;
     Some((ucid, base.value.as_ref()?, base))
 }
 
 fn show_list(parts: &Parts<'_>, entries: Vec<Visible<'_>>) -> Stamped<Value> {
-    let (last, source) = entries
-        .iter()
-        .map(|entry| entry.last)
-        .max()
-        .expect("a list is shown only with an entry");
-    let marks = parts
-        .iter()
-        .flat_map(|(_, attribute)| attribute.entries.iter().filter_map(|entry| entry.removed));
+    let (last, source) = entries.iter().map(|entry| entry.last).max().expect("a list is shown only with an entry");
+    let marks = parts.iter().flat_map(|(_, attribute)| attribute.entries.iter().filter_map(|entry| entry.removed));
     let ts = marks.chain([last]).max().unwrap_or(last);
-    let values = entries
-        .iter()
-        .take(limits::LIST_ENTRIES)
-        .map(|entry| entry.value.clone())
-        .collect();
-    Stamped {
-        value: Value::List(values),
-        ts,
-        source: source.clone(),
-    }
+    let values = entries.iter().take(limits::LIST_ENTRIES).map(|entry| entry.value.clone()).collect();
+    Stamped { value: Value::List(values), ts, source: source.clone() }
 }
 
 fn fold_identifiers(tiles: &Tiles) -> BTreeMap<Box<str>, Vec<Held>> {
     let mut by_kind: BTreeMap<Box<str>, Vec<Held>> = BTreeMap::new();
     for held in tiles.values().flat_map(|tile| &tile.identifiers) {
-        by_kind
-            .entry(held.identifier.kind().into())
-            .or_default()
-            .push(held.clone());
+        by_kind.entry(held.identifier.kind().into()).or_default().push(held.clone());
     }
     for held in by_kind.values_mut() {
+        let mut seen = BTreeSet::new();
         held.sort_by(|a, b| (Reverse(a.ts), a.identifier.value()).cmp(&(Reverse(b.ts), b.identifier.value())));
+        held.retain(|held| seen.insert(held.identifier.clone())); // several profiles may hold one value
     }
     by_kind
 }
@@ -340,10 +270,14 @@ fn newest_by_name<'a, V: 'a>(
     newest.into_iter()
 }
 
-/// The first of those with the newest stamp.
-fn newest<'a, V>(said: impl Iterator<Item = &'a Stamped<V>>) -> Option<&'a Stamped<V>> {
-    said.min_by_key(|said| Reverse(said.ts))
+/// The newest; of several, the first created tile's.
+fn newest<'a, V: 'a>(said: impl Iterator<Item = (Ucid, &'a Stamped<V>)>) -> Option<(Ucid, &'a Stamped<V>)> {
+    said.min_by_key(|(ucid, said)| (Reverse(said.ts), *ucid))
 }
+
+#[cfg(test)]
+#[path = "arbitrary.rs"]
+pub(in crate::profile) mod arbitrary;
 
 #[cfg(test)]
 #[path = "fold_tests.rs"]

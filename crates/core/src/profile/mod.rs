@@ -43,12 +43,10 @@ pub struct Live {
 }
 
 impl Live {
-    /// A live profile that was never written: one blank tile of its own.
-    pub fn blank(ucid: Ucid) -> Self {
-        Self {
-            tiles: Tiles::from([(ucid, tile::Tile::default())]),
-            ..Self::default()
-        }
+    /// A live profile that was never written: one blank tile of its own, created now if it comes to be written.
+    pub fn blank(ucid: Ucid, now: Ms) -> Self {
+        let tile = tile::Tile { created: now, ..tile::Tile::default() };
+        Self { tiles: Tiles::from([(ucid, tile)]), ..Self::default() }
     }
 
     /// Whether a step of several rows is under way here, so that it must be settled before the next write.
@@ -63,18 +61,12 @@ impl Live {
 
     /// Which tile lists the identifier of this hash.
     pub fn holder(&self, hash: RowHash) -> Option<Ucid> {
-        self.tiles
-            .iter()
-            .find(|(_, tile)| tile.holds(hash))
-            .map(|(ucid, _)| *ucid)
+        self.tiles.iter().find(|(_, tile)| tile.holds(hash)).map(|(ucid, _)| *ucid)
     }
 
     /// Every identifier that the row lists.
     pub fn hashes(&self) -> impl Iterator<Item = RowHash> + '_ {
-        self.tiles
-            .values()
-            .flat_map(|tile| &tile.identifiers)
-            .map(|held| held.hash)
+        self.tiles.values().flat_map(|tile| &tile.identifiers).map(|held| held.hash)
     }
 
     /// The newest stamp of all that the person's profiles say.
@@ -132,4 +124,6 @@ pub struct Erased {
     pub aliases: Vec<RowHash>,
     /// The profiles that it was made of.
     pub tiles: Vec<Ucid>,
+    /// Whether the aliases are free.
+    pub cleaned: bool,
 }

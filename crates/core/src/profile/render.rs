@@ -58,18 +58,10 @@ pub fn render_part(
     out.key("created_ts").raw(shown.created);
     render_groups(out.key("profile"), shown, only);
     render_identifiers(out.key("ids"), name, tiles, shown, only);
-    let preferences = shown
-        .preferences
-        .iter()
-        .filter(|(n, _)| only.is_none_or(|p| p.mkt_preferences.contains(*n)));
-    out.key("mkt_preferences")
-        .stamped(preferences.map(|(name, said)| (name, &*said.value, said.ts)));
-    let consents = shown
-        .consents
-        .iter()
-        .filter(|(n, _)| only.is_none_or(|p| p.consent.contains(*n)));
-    out.key("consent")
-        .stamped(consents.map(|(name, said)| (name, yes_no(said.value), said.ts)));
+    let preferences = shown.preferences.iter().filter(|(n, _)| only.is_none_or(|p| p.mkt_preferences.contains(*n)));
+    out.key("mkt_preferences").stamped(preferences.map(|(name, said)| (name, &*said.value, said.ts)));
+    let consents = shown.consents.iter().filter(|(n, _)| only.is_none_or(|p| p.consent.contains(*n)));
+    out.key("consent").stamped(consents.map(|(name, said)| (name, yes_no(said.value), said.ts)));
     if let Some(matched) = &extras.matched {
         render_matched(out.key("matched"), matched);
     }
@@ -91,10 +83,8 @@ fn render_groups(out: &mut Json, shown: &Shown, only: Option<&Projection>) {
     out.open('{');
     for (group, members) in &shown.groups {
         let whole = only.is_none_or(|only| only.profile.contains(group));
-        let wanted: Vec<_> = members
-            .iter()
-            .filter(|(name, _)| whole || only.is_some_and(|only| only.profile.contains(*name)))
-            .collect();
+        let wanted: Vec<_> =
+            members.iter().filter(|(name, _)| whole || only.is_some_and(|only| only.profile.contains(*name))).collect();
         let Some(newest) = wanted.iter().map(|(_, said)| said.ts).max() else {
             continue;
         };
@@ -153,25 +143,27 @@ fn render_sources(out: &mut Json, shown: &Shown, only: Option<&Projection>) {
             if only.is_some_and(|only| !only.profile.contains(group) && !only.profile.contains(name)) {
                 continue;
             }
-            let path = if group == name {
-                format!("profile.{name}")
-            } else {
-                format!("profile.{group}.{name}")
-            };
+            let (group, name) = (escape(group), escape(name));
+            let path = if group == name { format!("profile.{name}") } else { format!("profile.{group}.{name}") };
             render_source(out.key(&path), said);
         }
     }
     for (name, said) in &shown.preferences {
         if only.is_none_or(|only| only.mkt_preferences.contains(name)) {
-            render_source(out.key(&format!("mkt_preferences.{name}")), said);
+            render_source(out.key(&format!("mkt_preferences.{}", escape(name))), said);
         }
     }
     for (name, said) in &shown.consents {
         if only.is_none_or(|only| only.consent.contains(name)) {
-            render_source(out.key(&format!("consent.{name}")), said);
+            render_source(out.key(&format!("consent.{}", escape(name))), said);
         }
     }
     out.close('}');
+}
+
+/// A name as a part of a path: dots in it are marked, so that no two paths are one.
+fn escape(name: &str) -> String {
+    name.replace('\\', r"\\").replace('.', r"\.")
 }
 
 fn render_source<V>(out: &mut Json, said: &Stamped<V>) {

@@ -71,11 +71,7 @@ pub struct Tile {
 impl Tile {
     /// Takes in a patch at a moment from a source.
     pub fn apply(&mut self, patch: &Patch, ts: Ms, source: &Source) {
-        let stamp = Stamped {
-            value: (),
-            ts,
-            source: source.clone(),
-        };
+        let stamp = Stamped { value: (), ts, source: source.clone() };
         for (name, said) in &patch.groups {
             match said {
                 GroupPatch::Unset => self.unset_group(name, stamp.clone()),
@@ -97,12 +93,7 @@ impl Tile {
                 held.ts = held.ts.max(ts);
                 held.received = held.received.max(received);
             }
-            None => self.identifiers.push(Held {
-                identifier: identifier.clone(),
-                hash,
-                ts,
-                received,
-            }),
+            None => self.identifiers.push(Held { identifier: identifier.clone(), hash, ts, received }),
         }
     }
 
@@ -122,11 +113,7 @@ impl Tile {
     /// The newest stamp of all that it says.
     pub fn newest(&self) -> Ms {
         let groups = self.groups.values().flat_map(|group| {
-            group
-                .members
-                .values()
-                .map(Attribute::newest)
-                .chain(group.removed.as_ref().map(|removed| removed.ts))
+            group.members.values().map(Attribute::newest).chain(group.removed.as_ref().map(|removed| removed.ts))
         });
         groups
             .chain(self.identifiers.iter().map(|held| held.ts))
@@ -142,11 +129,7 @@ impl Tile {
             if group.removed.as_ref().is_some_and(|removed| removed.ts > stamp.ts) {
                 continue; // older than the removal of the whole group: it loses
             }
-            group
-                .members
-                .entry(name.clone())
-                .or_default()
-                .say(said, stamp.ts, &stamp.source);
+            group.members.entry(name.clone()).or_default().say(said, stamp.ts, &stamp.source);
         }
         group.members.retain(|_, attribute| !attribute.is_empty());
     }

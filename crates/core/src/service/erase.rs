@@ -1,10 +1,25 @@
 //! Erase: a person is deleted, with all that leads to them.
+//!
+//! One guarded write from live to erased is the moment of deletion. The aliases are freed after it; what remains of each
+//! is a keyed hash that says "deleted", until the audit period is over.
 
-use super::Tenant;
 use super::fetch::Sought;
+use super::identity::{Alias, Lead, Root, Tombstone};
+use super::operation::{Op, OpState};
+use super::sweep::Task;
 use super::upsert::Idempotency;
-use crate::error::Error;
+use super::{Identity, Tenant};
+use crate::defect::Defect;
+use crate::error::{Code, Error};
 use crate::id::{Region, Ucid};
+use crate::limits;
+use crate::profile::{Erased, Profile};
+use crate::records::{Record, Swap};
+use crate::store::StoreError;
+use crate::tables::{self, RowHash};
+use crate::time::{self, Ms};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
 
 /// A delete (contract section 7).
 #[derive(Clone, Debug)]
@@ -26,13 +41,234 @@ pub struct Deleted {
     pub deleted: Vec<Ucid>,
     /// Positions in `sought` of what led to nobody.
     pub not_found: Vec<usize>,
-    /// Names the delete; a receipt stands under it.
+    /// Names the delete; its record stands under it.
     pub deletion: u128,
 }
 
+/// The record of a delete, kept for the audit period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// When, by the clock of the node that answered it.
+    pub at: Ms,
+    /// Where the profiles lived.
+    pub region: Region,
+    /// UCIDs of the people that were deleted.
+    pub deleted: Vec<Ucid>,
+    /// How many values the request named.
+    pub requested: u32,
+}
+
+impl Record for Deletion {}
+
+/// What a delete found under one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Erasure {
+    /// This person, whom this delete deleted.
+    Done(Ucid),
+    /// Somebody who was deleted before.
+    Before,
+    /// Nobody, ever.
+    Nobody,
+}
+
 impl Tenant<'_> {
-    /// Deletes people. When it returns `Ok` no read finds them.
-    pub async fn delete(&self, _delete: &Delete) -> Result<Deleted, Error> {
-        unreachable!()
+    /// Deletes people. When it returns `Ok` no read finds them, and no row holds what they said.
+    ///
+    /// [`Code::AlreadyDeleted`] where nobody was found and somebody had been deleted before.
+    pub async fn delete(&self, delete: &Delete) -> Result<Deleted, Error> {
+        let identity = self.identity(delete.region);
+        let deletion = match identity.begin_delete(delete).await? {
+            BeginDelete::Go(deletion) => deletion,
+            BeginDelete::Done(deleted) => return Ok(deleted),
+        };
+        let erasures = delete.sought.iter().map(|sought| identity.erase(sought, deletion));
+        let erasures: Vec<Erasure> = stream::iter(erasures).buffered(limits::AT_ONCE).try_collect().await?;
+        let done = sum_up(&erasures, deletion);
+        if done.deleted.is_empty() && erasures.contains(&Erasure::Before) {
+            return Err(Code::AlreadyDeleted.into());
+        }
+        identity.record_delete(delete, &done).await?;
+        Ok(done)
+    }
+}
+
+fn sum_up(erasures: &[Erasure], deletion: u128) -> Deleted {
+    let mut deleted: Vec<Ucid> = Vec::new();
+    let mut not_found = Vec::new();
+    for (position, erasure) in erasures.iter().enumerate() {
+        match erasure {
+            Erasure::Done(ucid) if deleted.contains(ucid) => {}
+            Erasure::Done(ucid) => deleted.push(*ucid),
+            Erasure::Before | Erasure::Nobody => not_found.push(position),
+        }
+    }
+    Deleted { ucids: deleted.clone(), deleted, not_found, deletion }
+}
+
+enum BeginDelete {
+    Go(u128),
+    Done(Deleted),
+}
+
+impl Identity<'_> {
+    /// The number of this delete: under an idempotency key that of its first attempt.
+    async fn begin_delete(&self, delete: &Delete) -> Result<BeginDelete, Error> {
+        let service = self.service;
+        let deletion = Ucid::new(service.clock.now(), service.entropy.bits()).as_u128();
+        let Some(key) = delete.idempotency else {
+            return Ok(BeginDelete::Go(deletion));
+        };
+        for _ in 0..limits::ROUNDS {
+            let begun = self.begun(key).await?;
+            match begun.op.map(|op| op.state) {
+                Some(OpState::Deleting { deletion }) => return Ok(BeginDelete::Go(deletion)),
+                Some(OpState::Deleted { deletion, ucids, deleted, not_found }) => {
+                    let not_found = not_found.into_iter().map(|position| position as usize).collect();
+                    return Ok(BeginDelete::Done(Deleted { ucids, deleted, not_found, deletion }));
+                }
+                Some(OpState::Writing { .. } | OpState::Written { .. }) => return Err(Code::IdempotencyMismatch.into()),
+                None => {
+                    let state = OpState::Deleting { deletion };
+                    let op = Op { body: key.body, begun: service.clock.now(), op: deletion as u64, state };
+                    self.swap_op(key.key, begun.version, &op).await?;
+                }
+            }
+        }
+        Err(Code::Contention.into())
+    }
+
+    /// Keeps the record of a delete, and its answer for a repeat under the same idempotency key.
+    async fn record_delete(&self, delete: &Delete, done: &Deleted) -> Result<(), Error> {
+        let records = &self.service.records;
+        let requested = u32::try_from(delete.sought.len()).unwrap_or(u32::MAX);
+        let at = self.service.clock.now();
+        let record = Deletion { at, region: self.region, deleted: done.deleted.clone(), requested };
+        records.put(&tables::deletion(self.org, done.deletion), &record).await?;
+        let Some(key) = delete.idempotency else { return Ok(()) };
+        let state = OpState::Deleted {
+            deletion: done.deletion,
+            ucids: done.ucids.clone(),
+            deleted: done.deleted.clone(),
+            not_found: done.not_found.iter().filter_map(|position| u32::try_from(*position).ok()).collect(),
+        };
+        let finish = |op: Option<Op>| match op {
+            Some(op) if matches!(op.state, OpState::Deleting { deletion } if deletion == done.deletion) => {
+                Ok((Some(Op { state: state.clone(), ..op }), ()))
+            }
+            _ => Ok((None, ())),
+        };
+        records.modify(&tables::op(self.org, key.key), finish).await
+    }
+
+    /// Deletes the person that a value leads to.
+    async fn erase(&self, sought: &Sought, deletion: u128) -> Result<Erasure, Error> {
+        for _ in 0..limits::ROUNDS {
+            let lead = match sought {
+                Sought::Identifier(identifier) => self.resolve(self.hash(identifier)).await?,
+                Sought::Ucid(ucid) => self.resolve_ucid(*ucid).await?,
+            };
+            let Some(root) = lead.root.as_ref().filter(|root| root.version.is_some()) else {
+                return Ok(nobody(&lead, deletion));
+            };
+            if root.live.is_busy() && !self.service.has(Defect::EraseWhilePending) {
+                self.settle(root.ucid).await?;
+                continue;
+            }
+            if !lead.held && !root.live.is_busy() {
+                return Ok(nobody(&lead, deletion));
+            }
+            if self.erase_row(root, deletion).await?.is_done() {
+                self.clean(root.ucid).await?;
+                return Ok(Erasure::Done(root.ucid));
+            }
+        }
+        Err(Code::Contention.into())
+    }
+
+    /// The moment of deletion.
+    async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
+        self.leave_ticket(Task::Clean, root.ucid).await?;
+        let erased = Erased {
+            at: self.service.clock.now().max(root.live.newest()),
+            deletion,
+            aliases: root.live.hashes().collect(),
+            tiles: root.live.tiles.keys().copied().collect(),
+            cleaned: false,
+        };
+        Ok(self.swap(root.ucid, root.version, &Profile::Erased(erased)).await?)
+    }
+
+    /// Frees the aliases of an erased profile.
+    pub(crate) async fn clean(&self, ucid: Ucid) -> Result<(), Error> {
+        let (version, profile) = self.row(ucid).await?;
+        let Profile::Erased(erased) = profile else {
+            return Ok(());
+        };
+        if erased.cleaned {
+            return Ok(());
+        }
+        let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
+        let freed = erased.aliases.iter().map(|hash| self.entomb(*hash, &erased.tiles, tombstone));
+        stream::iter(freed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
+        self.leave_ticket_for(Task::Bury, ucid, time::end_of_next_year(erased.at)).await?;
+        let cleaned = Profile::Erased(Erased { cleaned: true, ..erased });
+        self.swap(ucid, version, &cleaned).await?;
+        Ok(())
+    }
+
+    /// Turns the alias of an erased person into a tombstone, unless it has been claimed by another since.
+    async fn entomb(&self, hash: RowHash, tiles: &[Ucid], tombstone: Tombstone) -> Result<(), Error> {
+        for _ in 0..limits::ROUNDS {
+            let (version, alias) = self.alias(hash).await?;
+            if !alias.owner.is_some_and(|owner| tiles.contains(&owner)) {
+                return Ok(());
+            }
+            let entombed = Alias { owner: None, erased: Some(tombstone) };
+            if self.swap_alias(hash, version, &entombed).await?.is_done() {
+                return Ok(());
+            }
+        }
+        Err(Code::Contention.into())
+    }
+
+    /// Removes what is left of an erased profile: tombstones first, then redirects, then the row that lists them.
+    pub(crate) async fn bury(&self, ucid: Ucid) -> Result<(), Error> {
+        let (version, profile) = self.row(ucid).await?;
+        let (Profile::Erased(erased), Some(version)) = (profile, version) else {
+            return Ok(());
+        };
+        let store = self.service.records.store();
+        for hash in &erased.aliases {
+            if let (Some(version), Alias { owner: None, erased: Some(tombstone) }) = self.alias(*hash).await?
+                && tombstone.ucid == ucid
+            {
+                store.remove(&tables::alias(self.region, *hash), version).await?;
+            }
+        }
+        for tile in erased.tiles.iter().filter(|tile| **tile != ucid) {
+            self.remove_redirect(*tile).await?;
+        }
+        let deletion = tables::deletion(self.org, erased.deletion);
+        if let Some(row) = store.read(&deletion).await? {
+            store.remove(&deletion, row.version).await?;
+        }
+        store.remove(&tables::profile(self.org, self.region, ucid), version).await?;
+        Ok(())
+    }
+
+    async fn remove_redirect(&self, ucid: Ucid) -> Result<(), StoreError> {
+        if let (Some(version), Profile::Forward(_)) = self.row(ucid).await? {
+            self.service.records.store().remove(&tables::profile(self.org, self.region, ucid), version).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a value that leads to nobody living means to a delete.
+fn nobody(lead: &Lead, deletion: u128) -> Erasure {
+    match lead.erased {
+        Some(tombstone) if tombstone.deletion == deletion => Erasure::Done(tombstone.ucid),
+        Some(_) => Erasure::Before,
+        None => Erasure::Nobody,
     }
 }

@@ -1,10 +1,20 @@
 //! Fetch: from identifiers to the profiles as shown.
+//!
+//! The common case reads two rows, the alias and the profile, sees in the profile's head that it lists the identifier,
+//! and sends the answer that stands in it. Everything else (a merge under way, a projection) goes the long way round.
 
-use super::Tenant;
-use crate::error::Error;
+use super::identity::{Identity, MODEL, Root};
+use super::{Service, Tenant};
+use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
-use crate::profile::render::Projection;
+use crate::limits;
+use crate::profile::codec::{self, View};
+use crate::profile::fold::fold;
+use crate::profile::render::{Extras, Name, Projection, render_part};
+use crate::profile::{Live, Profile};
+use crate::tables::{self, RowHash};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// One value of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +66,174 @@ impl std::fmt::Display for ETag {
     }
 }
 
+/// One profile that was found.
+struct Hit<'a> {
+    region: Region,
+    ucid: Ucid,
+    etag: ETag,
+    /// The ready-made answer, a JSON array with the one profile.
+    answer: Bytes,
+    /// The row itself, where the answer is not all that is wanted.
+    live: Option<Arc<Live>>,
+    /// Which values led here.
+    by: Vec<&'a Sought>,
+}
+
 impl Tenant<'_> {
-    /// The profiles that these values lead to. Nothing found is an empty answer, not an error.
-    pub async fn fetch(&self, _search: &Search) -> Result<Found, Error> {
-        unreachable!()
+    /// The profiles that these values lead to, in the order in which they were first matched, each once. Nothing found
+    /// is an empty array, not an error.
+    pub async fn fetch(&self, search: &Search) -> Result<Found, Error> {
+        let whole = search.only.is_none() && !search.matched && !search.sources;
+        let mut hits: Vec<Hit<'_>> = Vec::with_capacity(1);
+        for sought in &search.sought {
+            for region in &search.regions {
+                let identity = self.identity(*region);
+                let Some(hit) = identity.find(sought, whole).await? else {
+                    continue;
+                };
+                match hits.iter_mut().find(|old| old.region == hit.region && old.ucid == hit.ucid) {
+                    Some(old) => old.by.push(sought),
+                    None => hits.push(hit),
+                }
+            }
+        }
+        let etag = if let [hit] = hits.as_slice() { Some(hit.etag) } else { None };
+        Ok(Found { count: hits.len(), etag, body: body(search, whole, hits) })
     }
+}
+
+impl<'a> Identity<'_> {
+    async fn find(&self, sought: &'a Sought, whole: bool) -> Result<Option<Hit<'a>>, Error> {
+        let hash = match sought {
+            Sought::Identifier(identifier) => Some(self.hash(identifier)),
+            Sought::Ucid(_) => None,
+        };
+        let by = || vec![sought];
+        for _ in 0..limits::ROUNDS {
+            let tile = match (sought, hash) {
+                (Sought::Ucid(ucid), _) => *ucid,
+                (_, Some(hash)) => match self.alias(hash).await?.1.owner {
+                    Some(tile) => tile,
+                    None => return Ok(None),
+                },
+                _ => return Ok(None),
+            };
+            match self.look(tile, hash, whole).await? {
+                Look::Nothing => return Ok(None),
+                Look::Ready(ucid, etag, answer) => {
+                    return Ok(Some(Hit { region: self.region, ucid, etag, answer, live: None, by: by() }));
+                }
+                Look::Row(root) => {
+                    let Some(root) = self.with_sealed(root).await? else {
+                        continue;
+                    };
+                    if !lists(&root.live, tile, hash) {
+                        return Ok(None);
+                    }
+                    let made = self.render(root.ucid, &root.live);
+                    let (ucid, live) = (root.ucid, Some(root.live));
+                    return Ok(Some(Hit {
+                        region: self.region,
+                        ucid,
+                        etag: made.etag.into(),
+                        answer: made.answer,
+                        live,
+                        by: by(),
+                    }));
+                }
+            }
+        }
+        Err(Code::Contention.into())
+    }
+
+    /// Follows a tile to its live row, and takes the answer from that row's head where it may.
+    async fn look(&self, tile: Ucid, hash: Option<RowHash>, whole: bool) -> Result<Look, Error> {
+        let mut ucid = tile;
+        for _ in 0..limits::REDIRECTS {
+            let Some(row) = self.service.records.store().read(&tables::profile(self.org, self.region, ucid)).await?
+            else {
+                return Ok(Look::Nothing);
+            };
+            if View::is_live(&row.value) {
+                let view = View::new(&row.value).map_err(crate::store::StoreError::from)?;
+                let current = !view.is_busy() && view.model() == MODEL && is_valid(self.service, &view);
+                if current && hash.is_some_and(|hash| !view.lists(hash)) {
+                    return Ok(Look::Nothing);
+                }
+                if current && whole {
+                    return Ok(Look::Ready(ucid, view.etag().into(), view.answer()));
+                }
+            }
+            ucid = match codec::decode(&row.value).map_err(crate::store::StoreError::from)? {
+                Profile::Live(live) => {
+                    return Ok(Look::Row(Root { ucid, version: Some(row.version), live: Arc::new(live) }));
+                }
+                Profile::Sealed(sealed) => sealed.to,
+                Profile::Forward(forward) => forward.to,
+                Profile::Erased(_) => return Ok(Look::Nothing),
+            };
+        }
+        Err(crate::store::StoreError::Corrupt("redirects between profiles do not end".into()).into())
+    }
+}
+
+enum Look {
+    /// Nobody.
+    Nothing,
+    /// The answer as it stands in the row.
+    Ready(Ucid, ETag, Bytes),
+    /// The row, to be looked at more closely.
+    Row(Root),
+}
+
+/// The clock is read only for a row whose answer does not hold for ever.
+fn is_valid(service: &Service, view: &View<'_>) -> bool {
+    let until = view.valid_until();
+    until == u64::MAX || service.clock.now() < until
+}
+
+fn lists(live: &Live, tile: Ucid, hash: Option<RowHash>) -> bool {
+    match hash {
+        Some(hash) => live.holder(hash).is_some(),
+        None => live.tiles.contains_key(&tile),
+    }
+}
+
+fn body(search: &Search, whole: bool, mut hits: Vec<Hit<'_>>) -> Bytes {
+    if whole && hits.len() == 1 {
+        return hits.pop().map_or_else(Bytes::new, |hit| hit.answer);
+    }
+    let mut out = vec![b'['];
+    for hit in hits {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        match &hit.live {
+            Some(live) if !whole => out.extend(part(search, &hit, live)),
+            _ => out.extend_from_slice(&hit.answer[1..hit.answer.len() - 1]),
+        }
+    }
+    out.push(b']');
+    out.into()
+}
+
+fn part(search: &Search, hit: &Hit<'_>, live: &Live) -> Vec<u8> {
+    let texts: Vec<String> = hit
+        .by
+        .iter()
+        .filter_map(|sought| if let Sought::Ucid(ucid) = sought { Some(ucid.to_string()) } else { None })
+        .collect();
+    let mut ucids = texts.iter();
+    let matched = hit.by.iter().map(|sought| match sought {
+        Sought::Identifier(identifier) => (identifier.kind(), identifier.value()),
+        Sought::Ucid(_) => ("ucid", ucids.next().map_or("", String::as_str)),
+    });
+    let extras = Extras { matched: search.matched.then(|| matched.collect()), sources: search.sources };
+    render_part(
+        Name { region: hit.region, ucid: hit.ucid },
+        &live.tiles,
+        &fold(&live.tiles),
+        search.only.as_ref(),
+        &extras,
+    )
 }

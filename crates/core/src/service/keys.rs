@@ -98,15 +98,12 @@ impl Service {
 
     async fn list_key(&self, org: OrgId, key: &OrgKey) -> Result<(), Error> {
         self.records
-            .modify(
-                &tables::org_key(org, key.id.as_u128()),
-                |found: Option<OrgKey>| match found {
-                    None => Ok((Some(key.clone()), ())),
-                    // Our own write, whose answer was lost.
-                    Some(found) if found.secrets == key.secrets => Ok((None, ())),
-                    Some(_) => Err(Code::Contention.into()),
-                },
-            )
+            .modify(&tables::org_key(org, key.id.as_u128()), |found: Option<OrgKey>| match found {
+                None => Ok((Some(key.clone()), ())),
+                // Our own write, whose answer was lost.
+                Some(found) if found.secrets == key.secrets => Ok((None, ())),
+                Some(_) => Err(Code::Contention.into()),
+            })
             .await
     }
 
@@ -140,10 +137,7 @@ impl Service {
     /// [`limits::PAGE`].
     pub async fn keys(&self, org: OrgId, after: Option<KeyId>, limit: u16) -> Result<Page<OrgKey>, Error> {
         let after = after.map(|id| Sort::from_iter(id.as_u128().to_be_bytes()));
-        let rows = self
-            .records
-            .scan(&tables::org_keys(org), after.as_ref(), limit + 1)
-            .await?;
+        let rows = self.records.scan(&tables::org_keys(org), after.as_ref(), limit + 1).await?;
         Ok(Page::new(rows.into_iter().map(|(_, key)| key).collect(), limit))
     }
 
@@ -157,10 +151,7 @@ impl Service {
         let found = self.records.read(&row).await?.map(|(_, key)| key);
         rotated(found, RowHash([0; 16]), now, overlap)?;
         let (secret, hash) = self.new_secret(org, id).await?;
-        let key = self
-            .records
-            .modify(&row, |found| rotated(found, hash, now, overlap))
-            .await?;
+        let key = self.records.modify(&row, |found| rotated(found, hash, now, overlap)).await?;
         Ok(ShownKey { secret, key })
     }
 
@@ -170,10 +161,7 @@ impl Service {
         self.records
             .modify(&tables::org_key(org, id.as_u128()), |found: Option<OrgKey>| {
                 let key = found.ok_or(Code::KeyUnknown)?;
-                let revoked = OrgKey {
-                    revoked: Some(now),
-                    ..key.clone()
-                };
+                let revoked = OrgKey { revoked: Some(now), ..key.clone() };
                 Ok((key.revoked.is_none().then_some(revoked), ()))
             })
             .await
@@ -184,20 +172,10 @@ impl Service {
         let Some((_, ApiKey { org, key })) = self.records.read(&tables::api_key(hash)).await? else {
             return Ok(None);
         };
-        let found = self
-            .records
-            .read::<OrgKey>(&tables::org_key(org, key.as_u128()))
-            .await?;
+        let found = self.records.read::<OrgKey>(&tables::org_key(org, key.as_u128())).await?;
         let Some((_, found)) = found else { return Ok(None) };
         let until = found.opens(hash, self.clock.now());
-        Ok(until.map(|until| KeyFacts {
-            org,
-            key,
-            name: found.name,
-            scopes: found.scopes,
-            rate: found.rate,
-            until,
-        }))
+        Ok(until.map(|until| KeyFacts { org, key, name: found.name, scopes: found.scopes, rate: found.rate, until }))
     }
 }
 
@@ -214,8 +192,7 @@ fn rotated(found: Option<OrgKey>, hash: RowHash, now: Ms, overlap: Ms) -> Result
     for secret in &mut key.secrets {
         secret.until = Some(secret.until.unwrap_or(Ms::MAX).min(end));
     }
-    key.secrets
-        .retain(|secret| secret.until.is_some_and(|until| now < until));
+    key.secrets.retain(|secret| secret.until.is_some_and(|until| now < until));
     if key.secrets.len() >= limits::KEY_SECRETS {
         return Err(Code::TooManySecrets.into());
     }
@@ -226,8 +203,6 @@ fn rotated(found: Option<OrgKey>, hash: RowHash, now: Ms, overlap: Ms) -> Result
 
 impl std::fmt::Debug for ShownKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShownKey")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("ShownKey").field("key", &self.key).finish_non_exhaustive()
     }
 }

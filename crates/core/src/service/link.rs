@@ -1,1 +1,146 @@
-//! Link
+//! Link: two people become one, in five steps, each one guarded write on one row.
+//!
+//! 1. *intend*: the winner's row names the loser and why
+//! 2. *seal*: the loser's row becomes a sealed one that leads to the winner. This write is the merge
+//! 3. *absorb*: the winner's row takes the loser's tiles
+//! 4. *forward*: the loser's row drops them and is a redirect
+//! 5. *clear*: the winner's row names the loser no longer
+//!
+//! The first created (the smaller UCID) survives. Each step reads the row that authorises it last.
+
+use super::identity::{Identity, Root};
+use crate::defect::Defect;
+use crate::error::{Code, Error};
+use crate::id::Ucid;
+use crate::limits;
+use crate::profile::fold::Tiles;
+use crate::profile::tile::LinkFact;
+use crate::profile::{Forward, Live, Pending, Profile, Sealed};
+use crate::records::Swap;
+use crate::service::sweep::Task;
+use crate::store::Version;
+use std::sync::Arc;
+
+impl Identity<'_> {
+    /// Begins to merge two people as they were read, and settles. Whether it came about is for the caller to see.
+    pub(crate) async fn link(&self, winner: &Root, loser: &Root, fact: LinkFact) -> Result<(), Error> {
+        debug_assert!(winner.ucid < loser.ucid, "the first created survives");
+        self.leave_ticket(Task::Settle, winner.ucid).await?;
+        let mut live = Live::clone(&winner.live);
+        live.pending = Some(Pending { loser: loser.ucid, fact });
+        if self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?.is_done() {
+            self.settle(winner.ucid).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a pending link as far as it goes from here.
+    pub(crate) async fn finish_link(&self, winner: &Root) -> Result<(), Error> {
+        let Some(pending) = &winner.live.pending else {
+            return Ok(());
+        };
+        match self.seal(winner, pending.loser).await? {
+            Sealing::Stale => Ok(()),
+            Sealing::Sealed(sealed) => self.absorb(winner, pending, *sealed).await,
+            Sealing::Over => {
+                let cleared = Live { pending: None, ..Live::clone(&winner.live) };
+                self.swap(winner.ucid, winner.version, &Profile::Live(cleared)).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Step 2. The loser's own unfinished work comes first, and the winner is read once more before the write: who took
+    /// the intent back in between has written the loser since it was read.
+    async fn seal(&self, winner: &Root, loser: Ucid) -> Result<Sealing, Error> {
+        for _ in 0..limits::ROUNDS {
+            let (version, profile) = self.row(loser).await?;
+            let live = match profile {
+                Profile::Live(live) => live,
+                Profile::Sealed(sealed) if sealed.to == winner.ucid => return Ok(Sealing::Sealed(Box::new(sealed))),
+                _ => return Ok(Sealing::Over),
+            };
+            if live.is_busy() {
+                Box::pin(self.settle(loser)).await?;
+                continue;
+            }
+            let (now, _) = self.row(winner.ucid).await?;
+            if now != winner.version && !self.service.has(Defect::SealOnOldView) {
+                return Ok(Sealing::Stale);
+            }
+            let sealed = Sealed { to: winner.ucid, tiles: live.tiles, ops: live.ops };
+            self.swap(loser, version, &Profile::Sealed(sealed)).await?;
+        }
+        Err(Code::Contention.into())
+    }
+
+    /// Steps 3 and 4. The link stays pending until the loser is a redirect, so that whoever comes by goes on from here.
+    async fn absorb(&self, winner: &Root, pending: &Pending, sealed: Sealed) -> Result<(), Error> {
+        let mut live = Live::clone(&winner.live);
+        join(&mut live, pending, sealed);
+        if self.service.has(Defect::ClearAtAbsorb) {
+            live.pending = None;
+        }
+        if self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?.is_done() {
+            self.forward(pending.loser).await?;
+        }
+        Ok(())
+    }
+
+    async fn forward(&self, loser: Ucid) -> Result<(), Error> {
+        for _ in 0..limits::ROUNDS {
+            let (version, profile) = self.row(loser).await?;
+            let Profile::Sealed(sealed) = profile else {
+                return Ok(());
+            };
+            if let Swap::Done(_) = self.swap(loser, version, &Profile::Forward(Forward { to: sealed.to })).await? {
+                return Ok(());
+            }
+        }
+        Err(Code::Contention.into())
+    }
+
+    /// A live row as a reader sees it: with the tiles of a loser that is sealed and not yet absorbed. `None` if the row
+    /// moved on meanwhile.
+    pub(crate) async fn with_sealed(&self, root: Root) -> Result<Option<Root>, Error> {
+        let Some(pending) = root.live.pending.clone() else {
+            return Ok(Some(root));
+        };
+        let mut live = Live::clone(&root.live);
+        if let (_, Profile::Sealed(sealed)) = self.row(pending.loser).await?
+            && sealed.to == root.ucid
+            && !self.service.has(Defect::ReadWithoutFold)
+        {
+            join(&mut live, &pending, sealed);
+        }
+        let now: Option<Version> = self.row(root.ucid).await?.0;
+        let same = now == root.version || self.service.has(Defect::ReadWithoutRecheck);
+        Ok(same.then(|| Root { live: Arc::new(live), ..root }))
+    }
+}
+
+enum Sealing {
+    /// The winner's row has moved on: look again.
+    Stale,
+    /// The loser is sealed to the winner.
+    Sealed(Box<Sealed>),
+    /// The loser is a redirect, or gone.
+    Over,
+}
+
+/// The winner with a sealed loser's tiles. The same again changes nothing.
+fn join(live: &mut Live, pending: &Pending, sealed: Sealed) {
+    for (ucid, mut tile) in sealed.tiles {
+        if ucid == pending.loser {
+            tile.link = Some(pending.fact.clone());
+        }
+        live.tiles.insert(ucid, tile);
+    }
+    let new: Vec<_> = sealed.ops.into_iter().filter(|op| !live.ops.contains(op)).collect();
+    live.ops.extend(new);
+}
+
+/// The tiles of several people together, as a link of them would make it.
+pub(crate) fn together<'a>(people: impl IntoIterator<Item = &'a Root>) -> Tiles {
+    people.into_iter().flat_map(|root| root.live.tiles.clone()).collect()
+}

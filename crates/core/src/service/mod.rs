@@ -3,6 +3,7 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
 //! that organisation, where the steps of identity live.
 
+mod draft;
 pub mod erase;
 pub mod fetch;
 mod identity;
@@ -13,6 +14,7 @@ pub mod orgs;
 pub mod sweep;
 pub mod upsert;
 
+use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
 use crate::records::{Record, Records};
@@ -31,6 +33,10 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) secret: RowSecret,
+    /// Tells this process from others, in leases.
+    pub(crate) node: u64,
+    #[cfg(feature = "planted")]
+    planted: Option<Defect>,
 }
 
 /// The secret of the row hashes, as it is stored.
@@ -55,12 +61,32 @@ impl Service {
                 }
             })
             .await?;
+        let node = entropy.bits() as u64;
         Ok(Self {
             records,
             clock,
             entropy,
             secret: RowSecret::new(secret),
+            node,
+            #[cfg(feature = "planted")]
+            planted: None,
         })
+    }
+
+    /// The same service with a step left out.
+    #[cfg(feature = "planted")]
+    pub fn with_defect(self, defect: Defect) -> Self {
+        Self { planted: Some(defect), ..self }
+    }
+
+    #[cfg(feature = "planted")]
+    pub(crate) fn has(&self, defect: Defect) -> bool {
+        self.planted == Some(defect)
+    }
+
+    #[cfg(not(feature = "planted"))]
+    pub(crate) const fn has(&self, _: Defect) -> bool {
+        false
     }
 
     /// The service for one organisation.
@@ -98,10 +124,6 @@ pub struct Tenant<'a> {
 
 impl<'a> Tenant<'a> {
     pub(crate) fn identity(&self, region: Region) -> Identity<'a> {
-        Identity {
-            service: self.service,
-            org: self.org,
-            region,
-        }
+        Identity { service: self.service, org: self.org, region }
     }
 }

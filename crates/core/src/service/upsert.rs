@@ -1,14 +1,29 @@
 //! Upsert: a record is resolved to its person, who then says what the record says.
+//!
+//! One round looks every identifier up, decides, and takes one step: settle, link, release, claim or commit. After each
+//! step, and after every conflict, the record is resolved anew. What can be refused is checked against the folded result
+//! before the first step.
 
 use super::Tenant;
-use super::fetch::ETag;
-use crate::error::Error;
+use super::fetch::{ETag, Search, Sought};
+use super::identity::{Alias, Identity, Lead, Root};
+use super::link::together;
+use super::operation::{OpState, Turn};
+use crate::defect::Defect;
+use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
+use crate::limits;
 use crate::patch::Patch;
+use crate::profile::codec;
+use crate::profile::tile::LinkFact;
+use crate::profile::{Live, Profile, RowOp};
+use crate::records::Swap;
+use crate::service::draft::Draft;
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::Source;
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
 /// A write (contract section 5), checked for form.
 #[derive(Clone, Debug)]
@@ -70,7 +85,375 @@ pub struct Written {
 
 impl Tenant<'_> {
     /// Does a write. Durable when it returns `Ok`.
-    pub async fn upsert(&self, _write: &Write) -> Result<Written, Error> {
-        unreachable!()
+    ///
+    /// Fails with the codes of contract section 5; `linked` says whether people were joined before it failed.
+    pub async fn upsert(&self, write: &Write) -> Result<Written, Error> {
+        let identity = self.identity(write.region);
+        if write.timestamp.is_some_and(|at| at > self.service.clock.now().saturating_add(limits::TIMESTAMP_AHEAD_MS)) {
+            return Err(Code::TimestampAhead.into());
+        }
+        let mut upsert = Upsert {
+            identity,
+            write,
+            hashes: write.identifiers.iter().map(|identifier| identity.hash(identifier)).collect(),
+            op: self.service.entropy.bits() as u64,
+            linked: false,
+        };
+        let done = match upsert.run().await {
+            Ok(done) => done,
+            Err(error) => {
+                return Err(Error { linked: upsert.linked, ..error });
+            }
+        };
+        match done {
+            Round::Written(written) => Ok(written),
+            Round::Repeated(tile) => self.repeated(write.region, tile).await,
+            Round::Again => Err(Error { linked: upsert.linked, ..Code::Contention.into() }),
+        }
+    }
+
+    /// The answer to a repeat: the profile as it now is.
+    async fn repeated(&self, region: Region, tile: Ucid) -> Result<Written, Error> {
+        let lead = self.identity(region).resolve_ucid(tile).await?;
+        let ucid = lead.root.map_or(tile, |root| root.ucid);
+        let sought = vec![Sought::Ucid(tile)];
+        let search = Search { regions: vec![region], sought, only: None, matched: false, sources: false };
+        let found = self.fetch(&search).await?;
+        Ok(Written { body: found.body, ucid, etag: found.etag })
+    }
+}
+
+/// What one round came to.
+enum Round {
+    /// A step was taken, or somebody was faster: look again.
+    Again,
+    /// Committed.
+    Written(Written),
+    /// Committed before, under the same idempotency key, in this tile.
+    Repeated(Ucid),
+}
+
+/// One write under way.
+struct Upsert<'a> {
+    identity: Identity<'a>,
+    write: &'a Write,
+    /// What stands for each identifier of the record.
+    hashes: Vec<RowHash>,
+    /// Names this write in the tile that takes it in, unless an idempotency key does.
+    op: u64,
+    linked: bool,
+}
+
+impl Upsert<'_> {
+    async fn run(&mut self) -> Result<Round, Error> {
+        for _ in 0..limits::ROUNDS {
+            if let Some(tile) = self.repeats().await? {
+                return Ok(Round::Repeated(tile));
+            }
+            match self.round().await? {
+                Round::Again => {}
+                done => return Ok(done),
+            }
+        }
+        Ok(Round::Again)
+    }
+
+    /// Whether the operation under the idempotency key is done already.
+    async fn repeats(&self) -> Result<Option<Ucid>, Error> {
+        let Some(key) = self.write.idempotency else {
+            return Ok(None);
+        };
+        match self.identity.begun(key).await?.op.map(|op| op.state) {
+            Some(OpState::Written { tile }) => Ok(Some(tile)),
+            Some(OpState::Writing { tile, .. }) => self.taken_in(key, tile).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a begun operation was committed: its answer may have been lost, and a precondition that held then need
+    /// not hold now.
+    async fn taken_in(&self, key: Idempotency, tile: Ucid) -> Result<Option<Ucid>, Error> {
+        let lead = self.identity.resolve_ucid(tile).await?;
+        let Some(root) = lead.root else { return Ok(None) };
+        let done = root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
+        if let Some(op) = done {
+            self.identity.finish_op(key.key, op.op, tile).await?;
+        }
+        Ok(done.map(|op| op.tile))
+    }
+
+    async fn round(&mut self) -> Result<Round, Error> {
+        let leads = self.look_up().await?;
+        if self.settled(&leads).await? == Step::Taken {
+            return Ok(Round::Again);
+        }
+        let people = people(&leads);
+        let draft = self.draft(&leads, &people)?;
+        if let [first, second, ..] = people.as_slice() {
+            self.link(&leads, first, second).await?;
+            return Ok(Round::Again);
+        }
+        let person = people.first().map(|root| root.ucid);
+        if self.release(&leads, person).await? == Step::Taken || self.claim(&leads, draft.tile).await? == Step::Taken {
+            return Ok(Round::Again);
+        }
+        match people.first() {
+            Some(root) if self.unmoved(&leads, root).await? => self.commit(root, draft).await,
+            _ => Ok(Round::Again),
+        }
+    }
+
+    /// Where each identifier leads; the UCID of the record comes first.
+    async fn look_up(&self) -> Result<Vec<Lead>, Error> {
+        let mut leads = Vec::with_capacity(self.hashes.len() + 1);
+        if let Some(ucid) = self.write.ucid {
+            let lead = self.identity.resolve_ucid(ucid).await?;
+            if lead.root.is_none() {
+                return Err(Code::UnknownUcid.into());
+            }
+            leads.push(lead);
+        }
+        for hash in &self.hashes {
+            leads.push(self.identity.resolve(*hash).await?);
+        }
+        Ok(leads)
+    }
+
+    /// Finishes what is under way at any row that the record leads to.
+    async fn settled(&self, leads: &[Lead]) -> Result<Step, Error> {
+        match leads.iter().filter_map(|lead| lead.root.as_ref()).find(|root| root.live.is_busy()) {
+            Some(root) => self.identity.settle(root.ucid).await.map(|()| Step::Taken),
+            None => Ok(Step::None),
+        }
+    }
+
+    /// What the person would be: all that is refused is refused here, before anything is changed.
+    fn draft(&self, leads: &[Lead], people: &[Root]) -> Result<Draft, Error> {
+        let tiles = together(people);
+        let held = leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.tile);
+        let tile = match self.write.ucid {
+            Some(ucid) => ucid,
+            None => held.min().unwrap_or_else(|| self.fresh()),
+        };
+        let erased = leads.iter().filter_map(|lead| lead.erased).map(|tombstone| tombstone.at).max();
+        let by_ucid = leads.len() - self.hashes.len();
+        let homes =
+            leads[by_ucid..].iter().map(|lead| lead.tile.filter(|tile| tiles.contains_key(tile)).unwrap_or(tile));
+        let held = self.hashes.iter().copied().zip(homes).collect();
+        let draft = Draft::new(tiles, tile, held, self.stamps(erased), self.write)?;
+        self.check_precondition(people)?;
+        Ok(draft)
+    }
+
+    fn fresh(&self) -> Ucid {
+        let service = self.identity.service;
+        Ucid::new(service.clock.now(), service.entropy.bits())
+    }
+
+    fn stamps(&self, erased: Option<Ms>) -> super::draft::Stamps {
+        super::draft::Stamps { now: self.identity.service.clock.now(), erased }
+    }
+
+    fn check_precondition(&self, people: &[Root]) -> Result<(), Error> {
+        let precondition = &self.write.precondition;
+        if people.len() > 1 && *precondition != Precondition::None {
+            return Err(Code::WouldLink.into());
+        }
+        let person = people.first().filter(|root| root.version.is_some());
+        let holds = match precondition {
+            Precondition::None => true,
+            Precondition::Exists => person.is_some(),
+            Precondition::Absent => person.is_none(),
+            Precondition::Matches(etags) => {
+                person.is_some_and(|root| etags.contains(&self.identity.render(root.ucid, &root.live).etag.0))
+            }
+        };
+        if holds { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
+    }
+
+    /// Merges the younger of two people into the older.
+    async fn link(&mut self, leads: &[Lead], first: &Root, second: &Root) -> Result<(), Error> {
+        let (winner, loser) = if first.ucid < second.ucid { (first, second) } else { (second, first) };
+        let via = leads.iter().filter(|lead| lead.held && lead.leads_to(winner.ucid)).find_map(|lead| lead.tile);
+        let fact = LinkFact {
+            via: via.filter(|tile| winner.live.tiles.contains_key(tile)).unwrap_or(winner.ucid),
+            identifiers: self.write.identifiers.clone(),
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: self.identity.service.clock.now(),
+        };
+        self.identity.link(winner, loser, fact).await?;
+        self.linked = true;
+        Ok(())
+    }
+
+    /// An alias may lead to a live row that does not list it: a writer died, or lost a race, between claiming and
+    /// committing. It is taken from there before it is claimed for another.
+    async fn release(&self, leads: &[Lead], person: Option<Ucid>) -> Result<Step, Error> {
+        let by_ucid = leads.len() - self.hashes.len();
+        for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
+            let Some(root) = lead.root.as_ref().filter(|root| !lead.held && Some(root.ucid) != person) else {
+                continue;
+            };
+            self.identity.release(root, *hash).await?;
+            return Ok(Step::Taken);
+        }
+        Ok(Step::None)
+    }
+
+    /// Claims the aliases that lead nowhere for the tile, all at once. A race lost here leaves an alias that leads to a
+    /// row which does not list it: to nothing.
+    async fn claim(&self, leads: &[Lead], tile: Ucid) -> Result<Step, Error> {
+        let by_ucid = leads.len() - self.hashes.len();
+        let free = leads[by_ucid..].iter().zip(&self.hashes).filter(|(lead, _)| lead.root.is_none());
+        let claims = free.map(|(lead, hash)| async move {
+            let alias = Alias { owner: Some(tile), erased: lead.erased };
+            self.identity.swap_alias(*hash, lead.alias, &alias).await
+        });
+        let claims = try_join_all(claims).await?;
+        Ok(if claims.is_empty() { Step::None } else { Step::Taken })
+    }
+
+    /// Reads the aliases that the row does not list yet once more, after the row: if they still lead here, a commit that
+    /// finds the row unchanged may list them.
+    async fn unmoved(&self, leads: &[Lead], root: &Root) -> Result<bool, Error> {
+        if self.identity.service.has(Defect::AliasNotReadAgain) {
+            return Ok(true);
+        }
+        let by_ucid = leads.len() - self.hashes.len();
+        for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
+            if root.live.holder(*hash).is_some() {
+                continue;
+            }
+            let now = self.identity.resolve(*hash).await?;
+            let same_row = now.root.as_ref().is_some_and(|to| to.ucid == root.ucid && to.version == root.version);
+            if !same_row || now.tile != lead.tile {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn commit(&self, root: &Root, draft: Draft) -> Result<Round, Error> {
+        let (tile, ucid) = (draft.tile, root.ucid);
+        let mut live = Live { tiles: draft.tiles, ..Live::clone(&root.live) };
+        live.ops = self.identity.unfinished(&root.live.ops).await?;
+        let mut op = self.op;
+        if let Some(key) = self.write.idempotency {
+            op = match self.identity.turn(key, root, tile).await? {
+                Turn::Go(op) => op,
+                Turn::Again => return Ok(Round::Again),
+                Turn::Done(tile) => {
+                    self.finish_op(tile).await?;
+                    return Ok(Round::Repeated(tile));
+                }
+            };
+            live.ops.push(RowOp { hash: key.key, op, tile });
+        }
+        live.tiles.entry(tile).or_default().remember(op);
+        let rendered = self.identity.render(ucid, &live);
+        let bytes = codec::encode_live(&live, &rendered);
+        if self.write_row(root, tile, op, bytes).await? == Fate::NotDone {
+            return Ok(Round::Again);
+        }
+        if self.write.idempotency.is_some() {
+            self.finish_op(tile).await?;
+        }
+        Ok(Round::Written(Written { body: rendered.answer, ucid, etag: Some(rendered.etag.into()) }))
+    }
+
+    /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.
+    async fn finish_op(&self, tile: Ucid) -> Result<(), Error> {
+        let Some(key) = self.write.idempotency else {
+            return Ok(());
+        };
+        if let Some(op) = self.identity.begun(key).await?.op {
+            self.identity.finish_op(key.key, op.op, tile).await?;
+        }
+        Ok(())
+    }
+
+    /// The guarded write of the row. An unknown outcome is learnt before anything else is done: while the row is as it
+    /// was, the same write again; once it moved on, the operation is looked for in its tile, wherever that is by then.
+    async fn write_row(&self, root: &Root, tile: Ucid, op: u64, bytes: Bytes) -> Result<Fate, Error> {
+        let mut swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
+        if swap == Swap::Unknown && self.identity.service.has(Defect::RetryWithoutFate) {
+            return Ok(Fate::NotDone);
+        }
+        let mut doubtful = false;
+        for _ in 0..limits::ROUNDS {
+            match swap {
+                Swap::Done(_) => return Ok(Fate::Done),
+                Swap::Conflict if !doubtful => return Ok(Fate::NotDone),
+                Swap::Conflict | Swap::Unknown => doubtful = true,
+            }
+            let (version, _) = self.identity.row(root.ucid).await?;
+            if version != root.version {
+                return self.fate(root, tile, op).await;
+            }
+            swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
+        }
+        Err(Code::StoreUnknown.into())
+    }
+
+    /// What became of an operation whose row has moved on. The guard keeps a late write from landing now.
+    async fn fate(&self, root: &Root, tile: Ucid, op: u64) -> Result<Fate, Error> {
+        for _ in 0..limits::ROUNDS {
+            let lead = self.identity.resolve_ucid(tile).await?;
+            let Some(now) = lead.root else {
+                return Err(Code::ErasedMeanwhile.into());
+            };
+            if now.live.is_busy() {
+                self.identity.settle(now.ucid).await?;
+                continue;
+            }
+            let known = |root: &Root| root.live.tiles.get(&tile).map_or_else(Vec::new, |tile| tile.ops.clone());
+            let (before, after) = (known(root), known(&now));
+            if after.contains(&op) {
+                return Ok(Fate::Done);
+            }
+            // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
+            let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
+            return if remembered { Ok(Fate::NotDone) } else { Err(Code::StoreUnknown.into()) };
+        }
+        Err(Code::StoreUnknown.into())
+    }
+}
+
+/// Whether a round's step was taken, so that everything is to be looked up anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Taken,
+    None,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Done,
+    NotDone,
+}
+
+impl Lead {
+    fn leads_to(&self, ucid: Ucid) -> bool {
+        self.root.as_ref().is_some_and(|root| root.ucid == ucid)
+    }
+}
+
+/// The people that a record names: the literal rule, by which every identifier that leads to somebody names them.
+fn people(leads: &[Lead]) -> Vec<Root> {
+    let mut people: Vec<Root> = Vec::new();
+    for root in leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.root.as_ref()) {
+        if people.iter().all(|known| known.ucid != root.ucid) {
+            people.push(root.clone());
+        }
+    }
+    people
+}
+
+impl Profile {
+    /// The live row in it.
+    pub fn live(&self) -> Option<&Live> {
+        if let Profile::Live(live) = self { Some(live) } else { None }
     }
 }

@@ -1,0 +1,45 @@
+//! Planted defects: steps of the protocol left out on purpose, to see that the simulator finds each.
+//!
+//! They exist only with the feature `planted`, which the simulator alone turns on, and then only in a [`Service`] that
+//! was told to have them. Without the feature [`Service::has`] is `false` at compile time.
+//!
+//! [`Service`]: crate::service::Service
+//! [`Service::has`]: crate::service::Service
+
+/// One step left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// The winner forgets the link as it absorbs the loser, before the loser is a redirect.
+    ClearAtAbsorb,
+    /// An alias is taken from another row without that row letting it go first.
+    TakeWithoutRelease,
+    /// A release frees the alias without looking whether the row is still releasing it.
+    ReleaseOnOldView,
+    /// New aliases are not read again after the row that is to list them.
+    AliasNotReadAgain,
+    /// A reader does not fold in a loser that is sealed and not yet absorbed.
+    ReadWithoutFold,
+    /// A reader that folded does not look whether the row moved on meanwhile.
+    ReadWithoutRecheck,
+    /// A person is erased while a link is under way.
+    EraseWhilePending,
+    /// An unknown outcome of a commit is taken for a failure, and the write done anew.
+    RetryWithoutFate,
+    /// The loser is sealed without looking whether the winner still intends it.
+    SealOnOldView,
+}
+
+impl Defect {
+    /// All of them.
+    pub const ALL: &'static [Defect] = &[
+        Defect::ClearAtAbsorb,
+        Defect::TakeWithoutRelease,
+        Defect::ReleaseOnOldView,
+        Defect::AliasNotReadAgain,
+        Defect::ReadWithoutFold,
+        Defect::ReadWithoutRecheck,
+        Defect::EraseWhilePending,
+        Defect::RetryWithoutFate,
+        Defect::SealOnOldView,
+    ];
+}
