@@ -127,3 +127,8 @@ impl<'a> Tenant<'a> {
         Identity { service: self.service, org: self.org, region }
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
