@@ -6,6 +6,7 @@
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
+//! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
@@ -16,6 +17,7 @@ pub mod app;
 pub mod auth;
 pub mod body;
 pub mod caller;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod encoding;
