@@ -49,11 +49,17 @@ pub enum Table {
     Deletion = 9,
     /// A background job's lease. Partition: nothing. Sort: number of the job. Written by the node that runs it.
     Job = 10,
+    /// The identity strategy of an organisation. Partition: orgId. Value: version and rules. Written by administrators;
+    /// absent until they change it. Never ends.
+    Strategy = 11,
+    /// The catalogue of an organisation. Partition: orgId. Value: version and definition. Written by administrators;
+    /// absent until they change it. Never ends.
+    Catalogue = 12,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 12] = [
         Table::Meta,
         Table::Org,
         Table::ApiKey,
@@ -64,6 +70,8 @@ impl Table {
         Table::Ticket,
         Table::Deletion,
         Table::Job,
+        Table::Strategy,
+        Table::Catalogue,
     ];
 
     /// Its name, in lower case, as it stands in file names, metrics and statements.
@@ -79,6 +87,8 @@ impl Table {
             Table::Ticket => "ticket",
             Table::Deletion => "deletion",
             Table::Job => "job",
+            Table::Strategy => "strategy",
+            Table::Catalogue => "catalogue",
         }
     }
 }
@@ -273,4 +283,9 @@ pub fn deletion(org: OrgId, id: u128) -> Key {
 /// A background job's lease.
 pub fn job(number: u8) -> Key {
     Partition::new(Table::Job, []).row(&[number])
+}
+
+/// The catalogue of an organisation.
+pub fn catalogue(org: OrgId) -> Key {
+    Partition::new(Table::Catalogue, [&org.get().to_be_bytes()]).row(&[])
 }
