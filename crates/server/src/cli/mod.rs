@@ -108,7 +108,7 @@ impl Common {
     /// Those of these flags that another call needs to find the same data directory, as one would type them.
     fn pasted(&self) -> String {
         let flag = |name: &str, path: &Option<PathBuf>| {
-            path.as_ref().map(|path| format!(" --{name} '{}'", path.display())).unwrap_or_default()
+            path.as_ref().map(|path| format!(" --{name} {}", quoted(&path.display().to_string()))).unwrap_or_default()
         };
         flag("config", &self.config) + &flag("data", &self.data)
     }
@@ -130,7 +130,13 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 
 /// How this program was called, for calls of it that are printed.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "onefold".into())
+    quoted(&std::env::args().next().unwrap_or_else(|| "onefold".into()))
+}
+
+/// As a shell reads it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn print_config(common: &Common, output: Output) -> Result<(), Failure> {
