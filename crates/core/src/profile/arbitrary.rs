@@ -138,6 +138,5 @@ pub(in crate::profile) fn live() -> impl Strategy<Value = Live> {
         pending,
         releasing,
         ops,
-        ..Live::default()
     })
 }
