@@ -103,6 +103,13 @@ impl Tenant<'_> {
 }
 
 impl<'a> Identity<'_> {
+    /// The whole profile that a tile has come to, under its name and ETag by then.
+    pub(super) async fn show(&self, tile: Ucid) -> Result<Option<(Ucid, Option<ETag>, Bytes)>, Error> {
+        let sought = Sought::Ucid(tile);
+        let found = self.find(&sought, true).await?;
+        Ok(found.map(|hit| (hit.ucid, Some(hit.etag), hit.answer)))
+    }
+
     async fn find(&self, sought: &'a Sought, whole: bool) -> Result<Option<Hit<'a>>, Error> {
         let hash = match sought {
             Sought::Identifier(identifier) => Some(self.hash(identifier)),

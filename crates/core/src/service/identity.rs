@@ -15,6 +15,7 @@ use crate::profile::render::{Name, render};
 use crate::profile::{Live, Profile};
 use crate::records::{Record, Swap, unchanged};
 use crate::service::fetch::ETag;
+use crate::service::sweep::Task;
 use crate::store::{StoreError, Version};
 use crate::tables::{self, RowHash};
 use crate::time::Ms;
@@ -68,7 +69,8 @@ pub(crate) struct Lead {
 /// Where a tile has come to.
 enum End {
     Live(Root),
-    Erased(Tombstone),
+    /// Erased, and under which identifiers.
+    Erased(Tombstone, Vec<RowHash>),
 }
 
 /// One region of one organisation.
@@ -154,9 +156,12 @@ impl Identity<'_> {
                 lead.held = root.version.is_none() || root.live.holds(tile, hash);
                 lead.root = Some(root);
             }
-            End::Erased(tombstone) => {
+            End::Erased(tombstone, aliases) => {
                 lead.tile = None;
-                lead.erased = lead.erased.filter(|old| old.at > tombstone.at).or(Some(tombstone));
+                // An alias may have been claimed for a tile that was erased before it was listed there.
+                if aliases.contains(&hash) {
+                    lead.erased = lead.erased.filter(|old| old.at > tombstone.at).or(Some(tombstone));
+                }
             }
         }
         Ok(lead)
@@ -170,7 +175,7 @@ impl Identity<'_> {
                 lead.held = root.version.is_some() && root.live.tiles.contains_key(&ucid);
                 lead.root = Some(root).filter(|root| root.version.is_some());
             }
-            End::Erased(tombstone) => lead.erased = Some(tombstone),
+            End::Erased(tombstone, _) => lead.erased = Some(tombstone),
         }
         Ok(lead)
     }
@@ -185,7 +190,8 @@ impl Identity<'_> {
                     return Ok(End::Live(Root { ucid, version, live: Arc::new(live) }));
                 }
                 Profile::Erased(erased) => {
-                    return Ok(End::Erased(Tombstone { at: erased.at, ucid, deletion: erased.deletion }));
+                    let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
+                    return Ok(End::Erased(tombstone, erased.aliases));
                 }
                 Profile::Sealed(sealed) => sealed.to,
                 Profile::Forward(forward) => forward.to,
@@ -219,6 +225,7 @@ impl Identity<'_> {
             self.swap_alias(hash, version, &Alias { owner: None, ..alias }).await?;
             return Ok(());
         }
+        self.leave_ticket(Task::Settle, root.ucid).await?;
         let mut live = Live::clone(&root.live);
         live.tiles.values_mut().for_each(|tile| tile.identifiers.retain(|held| held.hash != hash));
         live.releasing.push(hash);

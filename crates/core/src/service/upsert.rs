@@ -5,10 +5,10 @@
 //! before the first step.
 
 use super::Tenant;
-use super::fetch::{ETag, Search, Sought};
+use super::fetch::ETag;
 use super::identity::{Alias, Identity, Lead, Root};
 use super::link::together;
-use super::operation::{OpState, Turn};
+use super::operation::{Begun, OpState, Turn};
 use crate::defect::Defect;
 use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
@@ -19,6 +19,7 @@ use crate::profile::tile::LinkFact;
 use crate::profile::{Live, Profile, RowOp};
 use crate::records::Swap;
 use crate::service::draft::Draft;
+use crate::store::StoreError;
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::Source;
@@ -74,7 +75,7 @@ pub enum Precondition {
 /// A write that was done.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// A JSON array with the profile as it now is; empty where it has been deleted since (a repeat under an
+    /// A JSON array with the profile as it now is; an empty one where it has been deleted since (a repeat under an
     /// idempotency key).
     pub body: Bytes,
     /// Its UCID.
@@ -114,12 +115,9 @@ impl Tenant<'_> {
 
     /// The answer to a repeat: the profile as it now is.
     async fn repeated(&self, region: Region, tile: Ucid) -> Result<Written, Error> {
-        let lead = self.identity(region).resolve_ucid(tile).await?;
-        let ucid = lead.root.map_or(tile, |root| root.ucid);
-        let sought = vec![Sought::Ucid(tile)];
-        let search = Search { regions: vec![region], sought, only: None, matched: false, sources: false };
-        let found = self.fetch(&search).await?;
-        Ok(Written { body: found.body, ucid, etag: found.etag })
+        let found = self.identity(region).show(tile).await?;
+        let (ucid, etag, body) = found.unwrap_or_else(|| (tile, None, Bytes::from_static(b"[]")));
+        Ok(Written { body, ucid, etag })
     }
 }
 
@@ -184,7 +182,7 @@ impl Upsert<'_> {
 
     async fn round(&mut self) -> Result<Round, Error> {
         let leads = self.look_up().await?;
-        if self.settled(&leads).await? == Step::Taken {
+        if is_torn(&leads) || self.settled(&leads).await? == Step::Taken {
             return Ok(Round::Again);
         }
         let people = people(&leads);
@@ -230,7 +228,9 @@ impl Upsert<'_> {
     /// What the person would be: all that is refused is refused here, before anything is changed.
     fn draft(&self, leads: &[Lead], people: &[Root]) -> Result<Draft, Error> {
         let tiles = together(people);
-        let held = leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.tile);
+        let is_one = |root: &Root| people.iter().any(|person| person.ucid == root.ucid);
+        let held = leads.iter().filter(|lead| lead.held && lead.root.as_ref().is_some_and(is_one));
+        let held = held.filter_map(|lead| lead.tile);
         let tile = match self.write.ucid {
             Some(ucid) => ucid,
             None => held.min().unwrap_or_else(|| self.fresh()),
@@ -288,14 +288,19 @@ impl Upsert<'_> {
     }
 
     /// An alias may lead to a live row that does not list it: a writer died, or lost a race, between claiming and
-    /// committing. It is taken from there before it is claimed for another.
+    /// committing. It is taken from there before it is claimed for another. A row that lists it in another tile than the
+    /// alias named has taken it since the alias was read: that is to be looked up anew.
     async fn release(&self, leads: &[Lead], person: Option<Ucid>) -> Result<Step, Error> {
         let by_ucid = leads.len() - self.hashes.len();
         for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
-            let Some(root) = lead.root.as_ref().filter(|root| !lead.held && Some(root.ucid) != person) else {
+            let Some(root) = lead.root.as_ref() else { continue };
+            let lists = root.live.holder(*hash).is_some();
+            if lists && lead.held || !lists && Some(root.ucid) == person {
                 continue;
-            };
-            self.identity.release(root, *hash).await?;
+            }
+            if !lists {
+                self.identity.release(root, *hash).await?;
+            }
             return Ok(Step::Taken);
         }
         Ok(Step::None)
@@ -344,7 +349,7 @@ impl Upsert<'_> {
                 Turn::Go(op) => op,
                 Turn::Again => return Ok(Round::Again),
                 Turn::Done(tile) => {
-                    self.finish_op(tile).await?;
+                    self.finish_op(tile).await;
                     return Ok(Round::Repeated(tile));
                 }
             };
@@ -356,21 +361,17 @@ impl Upsert<'_> {
         if self.write_row(root, tile, op, bytes).await? == Fate::NotDone {
             return Ok(Round::Again);
         }
-        if self.write.idempotency.is_some() {
-            self.finish_op(tile).await?;
-        }
+        self.finish_op(tile).await;
         Ok(Round::Written(Written { body: rendered.answer, ucid, etag: Some(rendered.etag.into()) }))
     }
 
     /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.
-    async fn finish_op(&self, tile: Ucid) -> Result<(), Error> {
-        let Some(key) = self.write.idempotency else {
-            return Ok(());
-        };
-        if let Some(op) = self.identity.begun(key).await?.op {
-            self.identity.finish_op(key.key, op.op, tile).await?;
+    /// So a failure here is nobody's failure.
+    async fn finish_op(&self, tile: Ucid) {
+        let Some(key) = self.write.idempotency else { return };
+        if let Ok(Begun { op: Some(op), .. }) = self.identity.begun(key).await {
+            let _finished_or_left_to_the_next = self.identity.finish_op(key.key, op.op, tile).await;
         }
-        Ok(())
     }
 
     /// The guarded write of the row. An unknown outcome is learnt before anything else is done: while the row is as it
@@ -380,18 +381,23 @@ impl Upsert<'_> {
         if swap == Swap::Unknown && self.identity.service.has(Defect::RetryWithoutFate) {
             return Ok(Fate::NotDone);
         }
-        let mut doubtful = false;
+        match swap {
+            Swap::Done(_) => return Ok(Fate::Done),
+            Swap::Conflict => return Ok(Fate::NotDone),
+            Swap::Unknown => {}
+        }
         for _ in 0..limits::ROUNDS {
-            match swap {
-                Swap::Done(_) => return Ok(Fate::Done),
-                Swap::Conflict if !doubtful => return Ok(Fate::NotDone),
-                Swap::Conflict | Swap::Unknown => doubtful = true,
-            }
-            let (version, _) = self.identity.row(root.ucid).await?;
+            let (version, _) = self.identity.row(root.ucid).await.map_err(in_doubt)?;
             if version != root.version {
-                return self.fate(root, tile, op).await;
+                return self.fate(root, tile, op).await.map_err(|error| match error.code {
+                    Code::StoreUnavailable => Code::StoreUnknown.into(),
+                    _ => error,
+                });
             }
-            swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
+            swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await.map_err(in_doubt)?;
+            if let Swap::Done(_) = swap {
+                return Ok(Fate::Done);
+            }
         }
         Err(Code::StoreUnknown.into())
     }
@@ -420,6 +426,14 @@ impl Upsert<'_> {
     }
 }
 
+/// While it is not known whether a write was done, a store that is gone does not say that it was not.
+fn in_doubt(error: StoreError) -> Error {
+    match error {
+        StoreError::Unavailable(cause) => StoreError::Unknown(cause).into(),
+        error => error.into(),
+    }
+}
+
 /// Whether a round's step was taken, so that everything is to be looked up anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -440,13 +454,27 @@ impl Lead {
     }
 }
 
+/// Whether two identifiers led to different versions of one row: what is decided by the older one may not be right for
+/// the newer, which is what a commit is guarded by.
+fn is_torn(leads: &[Lead]) -> bool {
+    let roots: Vec<&Root> = leads.iter().filter_map(|lead| lead.root.as_ref()).collect();
+    roots.iter().any(|a| roots.iter().any(|b| a.ucid == b.ucid && a.version != b.version))
+}
+
 /// The people that a record names: the literal rule, by which every identifier that leads to somebody names them.
+///
+/// A row that was never written is nobody yet, and whose it will be depends on who writes it first: it is never joined
+/// to anybody. The oldest of such rows is the person only where the record names no one else.
 fn people(leads: &[Lead]) -> Vec<Root> {
     let mut people: Vec<Root> = Vec::new();
     for root in leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.root.as_ref()) {
-        if people.iter().all(|known| known.ucid != root.ucid) {
+        if root.version.is_some() && people.iter().all(|known| known.ucid != root.ucid) {
             people.push(root.clone());
         }
+    }
+    if people.is_empty() {
+        let unwritten = leads.iter().filter_map(|lead| lead.root.as_ref()).filter(|root| root.version.is_none());
+        people.extend(unwritten.min_by_key(|root| root.ucid).cloned());
     }
     people
 }
