@@ -68,12 +68,27 @@ enum Command {
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return not_understood(&said),
+    };
     let output = Output::new(cli.common.json);
     match cli.run(output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failed(&failure),
     }
+}
+
+/// Help, which was asked for, or what is wrong with the usage. What was typed cannot be told apart any more, so a
+/// `--json` anywhere counts.
+fn not_understood(said: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args().any(|arg| arg == "--json");
+    if said.use_stderr() && wants_json {
+        return Output::new(true).failed(&Failure::usage(said.to_string().trim_end()));
+    }
+    // Nobody is left to read it.
+    let _printed = said.print();
+    ExitCode::from(if said.use_stderr() { 2 } else { 0 })
 }
 
 impl Cli {

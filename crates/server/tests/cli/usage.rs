@@ -73,6 +73,8 @@ fn wrong_usage_is_exit_status_2() {
         let ran = run(onefold(dir.path()).args(args));
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{args:?} {ran:?}");
         assert!(!ran.stderr.is_empty());
+        let ran = run(onefold(dir.path()).args(args).arg("--json"));
+        assert_eq!((ran.status, &ran.json()["code"]), (2, &json!("cli.usage")), "{args:?}");
     }
     for args in [&["--help"][..], &["key", "create", "--help"], &["--version"]] {
         assert_eq!(run(onefold(dir.path()).args(args)).status, 0, "{args:?}");
