@@ -20,7 +20,12 @@ fn line(route: &Route) -> String {
 /// The URL of a route, for the organisation of the tests.
 fn url(route: &Route) -> String {
     let key = "/01941f29-7c00-7c1d-9e02-7d5b1a90c6f4";
-    route.path.replace("{orgId}", &ORG.to_string()).replace("/{keyId}", key).replace("{deletionId}", "d").replace("{writeKey}", "w")
+    route
+        .path
+        .replace("{orgId}", &ORG.to_string())
+        .replace("/{keyId}", key)
+        .replace("{deletionId}", "d")
+        .replace("{writeKey}", "w")
 }
 
 fn guarded() -> impl Iterator<Item = &'static Route> {
@@ -33,6 +38,10 @@ fn call(world: &World, route: &Route) -> Call {
         SEARCH => json!({"orgId": ORG, "search": {"user_id": ["u"]}}),
         USERS => json!({"orgId": ORG, "region": "EU", "ids": {"user_id": "u"}, "upsert": {}}),
         DELETE => json!({"orgId": ORG, "region": "EU", "ids": {"user_id": ["u"]}}),
+        "/admin/v1/orgs" => json!({"name": "new"}),
+        "/admin/v1/orgs/{orgId}" => json!({"name": "other"}),
+        "/admin/v1/orgs/{orgId}/keys" => json!({"name": "new", "scopes": ["profile.read"]}),
+        "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate" => json!({"overlapSeconds": 0}),
         _ => json!({}),
     };
     world.call(route.method.clone(), &url(route)).header("content-type", "application/json").body(body.to_string())
@@ -78,7 +87,8 @@ async fn without_the_scope_it_is_403_whatever_the_body() {
             let code = answer.json()["code"].clone();
             assert_eq!((answer.status.as_u16(), code), (403, json!("auth.scope")), "{}", line(route));
         }
-        let narrowed = call(&world, route).header("scopes", if needed == Scope::ProfileRead { "profile.write" } else { "profile.read" });
+        let narrowed = call(&world, route)
+            .header("scopes", if needed == Scope::ProfileRead { "profile.write" } else { "profile.read" });
         let answer = narrowed.await;
         assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!("auth.scope")), "{}", line(route));
     }

@@ -70,7 +70,9 @@ async fn only_json_in_utf8_is_taken() {
         as_type(good).await.ok();
     }
     world.say("u", json!({})).without("content-type").await.ok();
-    for bad in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/xml"] {
+    for bad in
+        ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/xml"]
+    {
         as_type(bad).await.refused(415, "request.media_type");
     }
 }

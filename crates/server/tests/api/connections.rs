@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-const QUICK: &str = "[server]\nhead_timeout_ms = 100\nbody_timeout_ms = 100\nwrite_timeout_ms = 200\nidle_timeout_ms = 300";
+const QUICK: &str =
+    "[server]\nhead_timeout_ms = 100\nbody_timeout_ms = 100\nwrite_timeout_ms = 200\nidle_timeout_ms = 300";
 const SOON: Duration = Duration::from_secs(5);
 
 struct Running {
@@ -39,7 +40,10 @@ impl Running {
     fn write(&self, user: &str) -> (String, String) {
         let body = json!({"orgId": ORG, "region": "EU", "ids": {"user_id": user}, "upsert": {}}).to_string();
         let length = body.len();
-        let head = format!("POST {USERS} HTTP/1.1\r\nhost: x\r\napikey: {}\r\ncontent-length: {length}\r\n\r\n", self.world.key);
+        let head = format!(
+            "POST {USERS} HTTP/1.1\r\nhost: x\r\napikey: {}\r\ncontent-length: {length}\r\n\r\n",
+            self.world.key
+        );
         (head, body)
     }
 }
@@ -114,7 +118,8 @@ async fn who_does_not_take_answers_is_cut_off() {
     let body = json!({"orgId": ORG, "search": {"user_id": ["u"]}}).to_string();
     let length = body.len();
     let key = &server.world.key;
-    let request = format!("POST {SEARCH} HTTP/1.1\r\nhost: x\r\napikey: {key}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let request =
+        format!("POST {SEARCH} HTTP/1.1\r\nhost: x\r\napikey: {key}\r\ncontent-length: {length}\r\n\r\n{body}");
     let mut stream = server.connect().await;
     let began = Instant::now();
     // Asks for ever and reads nothing.

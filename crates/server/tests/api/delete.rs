@@ -73,7 +73,8 @@ async fn a_later_write_makes_a_new_person_but_an_older_one_is_refused() {
 async fn a_repeat_under_the_same_idempotency_key_gives_the_same_answer() {
     let world = world().await;
     world.say("jane", json!({})).await.ok();
-    let delete = |user: &str| world.delete(json!({"ids": {"user_id": [user, "nobody"]}})).header("idempotency-key", "k");
+    let delete =
+        |user: &str| world.delete(json!({"ids": {"user_id": [user, "nobody"]}})).header("idempotency-key", "k");
     let first = delete("jane").await.ok();
     world.say("jane", json!({})).await.ok();
     assert_eq!(delete("jane").await.ok(), first);

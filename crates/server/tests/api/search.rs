@@ -248,7 +248,8 @@ async fn all_faults_are_told_at_once() {
     let pointers =
         ["/regions/0", "/include/0", "/colour", "/allowShared", "/search/email/1", "/search/_x/0", "/search/phone"];
     let problem = world.search(body).await.refused(400, "request.not_yet");
-    let mut told: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
+    let mut told: Vec<_> =
+        problem["errors"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
     let mut expected = pointers.to_vec();
     told.sort_unstable();
     expected.sort_unstable();

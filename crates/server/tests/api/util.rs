@@ -22,8 +22,8 @@ use serde_json::Value;
 pub use serde_json::json;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The moment at which every world begins.
 pub const NOW: Ms = 1_735_689_600_000;
@@ -115,8 +115,7 @@ pub async fn world_over(store: Arc<dyn Store>, memory: Arc<Memory>, settings: &s
     let layers = [Layer::document("tests", "[engine]\nkind = 'memory'"), Layer::document("test", settings)];
     let app = Arc::new(App::new(service, Config::load(&layers).unwrap(), ROOT_KEY));
     let front = onefold::front(app.clone());
-    let mut world =
-        World { app, front, clock, store: memory, key: String::new(), other_key: String::new() };
+    let mut world = World { app, front, clock, store: memory, key: String::new(), other_key: String::new() };
     world.org(ORG, OrgLimits::default(), WriteAnswer::Profile).await;
     world.org(OTHER_ORG, OrgLimits::default(), WriteAnswer::Profile).await;
     world.key = world.new_key(ORG, Scope::ALL.into_iter().collect()).await;

@@ -87,9 +87,9 @@ async fn identifiers_are_one_to_ten_strings_of_any_kind() {
     write(json!({})).await.wrong_at("write.no_identifier", &["/ids"]);
     world.write(json!({})).await.wrong_at("write.no_identifier", &["/ids"]);
     write(json!([])).await.wrong_at("request.invalid", &["/ids"]);
-    write(json!({"a": 1, "b": null, "c": ["x"], "d": " "})).await.wrong_at("request.invalid", &[
-        "/ids/a", "/ids/b", "/ids/c", "/ids/d",
-    ]);
+    write(json!({"a": 1, "b": null, "c": ["x"], "d": " "}))
+        .await
+        .wrong_at("request.invalid", &["/ids/a", "/ids/b", "/ids/c", "/ids/d"]);
     for kind in ["ucid", "linkedUcid", "_mine", "a b"] {
         write(json!({kind: "v"})).await.wrong_at("request.invalid", &[&format!("/ids/{kind}")]);
     }
