@@ -3,6 +3,7 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
 //! that organisation, where the steps of identity live.
 
+pub mod catalogue;
 mod draft;
 pub mod erase;
 pub mod fetch;
