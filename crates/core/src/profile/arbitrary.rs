@@ -97,7 +97,7 @@ pub(in crate::profile) fn identifier(n: u8) -> Identifier {
 pub(in crate::profile) fn fact(via: u8) -> LinkFact {
     LinkFact {
         via: ucid(via),
-        identifiers: vec![identifier(1), identifier(2)],
+        identifiers: vec![hash(1), hash(2)],
         request: "request".into(),
         source: source(3),
         at: 1_735_689_600_000,

@@ -37,8 +37,9 @@ pub struct Group {
 pub struct LinkFact {
     /// The tile of the other side by way of which this one came.
     pub via: Ucid,
-    /// The identifiers of the record that named both.
-    pub identifiers: Vec<Identifier>,
+    /// What stands for the identifiers of the record that named both. Not their values: one of them may belong to
+    /// somebody who is deleted while the link is under way, or to nobody. Who explains finds the values in the tiles.
+    pub identifiers: Vec<RowHash>,
     /// The request that caused it.
     pub request: Box<str>,
     /// The source of that request.

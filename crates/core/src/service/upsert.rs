@@ -10,7 +10,7 @@ use super::identity::{Alias, Identity, Lead, Root};
 use super::link::together;
 use super::operation::{Begun, OpState, Turn};
 use crate::defect::Defect;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Kind};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::patch::Patch;
@@ -148,12 +148,22 @@ impl Upsert<'_> {
             if let Some(tile) = self.repeats().await? {
                 return Ok(Round::Repeated(tile));
             }
-            match self.round().await? {
-                Round::Again => {}
-                done => return Ok(done),
+            match self.round().await {
+                Ok(Round::Again) => {}
+                Ok(done) => return Ok(done),
+                Err(error) => return self.unless_repeated(error).await,
             }
         }
         Ok(Round::Again)
+    }
+
+    /// What is refused may be refused because of what another attempt under the same key has just done: then that was
+    /// done, and not refused.
+    async fn unless_repeated(&self, error: Error) -> Result<Round, Error> {
+        if matches!(error.code.kind(), Kind::Unavailable | Kind::Unknown | Kind::Damaged) {
+            return Err(error);
+        }
+        self.repeats().await?.map(Round::Repeated).ok_or(error)
     }
 
     /// Whether the operation under the idempotency key is done already.
@@ -172,10 +182,13 @@ impl Upsert<'_> {
     /// not hold now.
     async fn taken_in(&self, key: Idempotency, tile: Ucid) -> Result<Option<Ucid>, Error> {
         let lead = self.identity.resolve_ucid(tile).await?;
+        if lead.erased.is_some() {
+            return Err(Code::ErasedMeanwhile.into());
+        }
         let Some(root) = lead.root else { return Ok(None) };
         let done = root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
         if let Some(op) = done {
-            self.identity.finish_op(key.key, op.op, tile).await?;
+            let _finished_or_left_to_the_next = self.identity.finish_op(key.key, op.op, tile).await;
         }
         Ok(done.map(|op| op.tile))
     }
@@ -277,7 +290,7 @@ impl Upsert<'_> {
         let via = leads.iter().filter(|lead| lead.held && lead.leads_to(winner.ucid)).find_map(|lead| lead.tile);
         let fact = LinkFact {
             via: via.filter(|tile| winner.live.tiles.contains_key(tile)).unwrap_or(winner.ucid),
-            identifiers: self.write.identifiers.clone(),
+            identifiers: self.hashes.clone(),
             request: self.write.request.clone(),
             source: self.write.source.clone(),
             at: self.identity.service.clock.now(),
