@@ -19,7 +19,7 @@ use crate::profile::tile::LinkFact;
 use crate::profile::{Live, Profile, RowOp};
 use crate::records::Swap;
 use crate::service::draft::Draft;
-use crate::store::StoreError;
+use crate::store::{StoreError, Version};
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::Source;
@@ -97,6 +97,7 @@ impl Tenant<'_> {
             identity,
             write,
             hashes: write.identifiers.iter().map(|identifier| identity.hash(identifier)).collect(),
+            claims: vec![None; write.identifiers.len()],
             op: self.service.entropy.bits() as u64,
             linked: false,
         };
@@ -137,9 +138,19 @@ struct Upsert<'a> {
     write: &'a Write,
     /// What stands for each identifier of the record.
     hashes: Vec<RowHash>,
+    /// Of each identifier the last claim.
+    claims: Vec<Option<Claim>>,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
+}
+
+/// That an alias was written for a row after that row was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claim {
+    alias: Version,
+    row: Ucid,
+    version: Version,
 }
 
 impl Upsert<'_> {
@@ -204,8 +215,10 @@ impl Upsert<'_> {
             self.link(&leads, first, second).await?;
             return Ok(Round::Again);
         }
-        let person = people.first().map(|root| root.ucid);
-        if self.release(&leads, person).await? == Step::Taken || self.claim(&leads, draft.tile).await? == Step::Taken {
+        let person = people.first();
+        if self.release(&leads, person.map(|root| root.ucid)).await? == Step::Taken
+            || self.claim(&leads, person, draft.tile).await? == Step::Taken
+        {
             return Ok(Round::Again);
         }
         match people.first() {
@@ -319,17 +332,39 @@ impl Upsert<'_> {
         Ok(Step::None)
     }
 
-    /// Claims the aliases that lead nowhere for the tile, all at once. A race lost here leaves an alias that leads to a
-    /// row which does not list it: to nothing.
-    async fn claim(&self, leads: &[Lead], tile: Ucid) -> Result<Step, Error> {
+    /// Claims the aliases that are to be listed for the tile, all at once. A race lost here leaves an alias that leads to
+    /// a row which does not list it: to nothing.
+    ///
+    /// An alias that leads to the person already, but is not listed there, is claimed anew, unless that was done for this
+    /// very version of the row: whoever is still releasing it from an earlier one would free it under our feet. The claim
+    /// changes the alias, so they fail.
+    async fn claim(&mut self, leads: &[Lead], person: Option<&Root>, tile: Ucid) -> Result<Step, Error> {
         let by_ucid = leads.len() - self.hashes.len();
-        let free = leads[by_ucid..].iter().zip(&self.hashes).filter(|(lead, _)| lead.root.is_none());
-        let claims = free.map(|(lead, hash)| async move {
-            let alias = Alias { owner: Some(tile), erased: lead.erased };
-            self.identity.swap_alias(*hash, lead.alias, &alias).await
+        let leads = &leads[by_ucid..];
+        let places: Vec<usize> =
+            (0..leads.len()).filter(|place| self.is_to_be_claimed(*place, &leads[*place], person)).collect();
+        let claims = places.iter().map(|place| async {
+            let (lead, hash) = (&leads[*place], self.hashes[*place]);
+            let owner = lead.tile.filter(|_| lead.root.is_some()).unwrap_or(tile);
+            let alias = Alias { owner: Some(owner), erased: lead.erased };
+            self.identity.swap_alias(hash, lead.alias, &alias).await
         });
-        let claims = try_join_all(claims).await?;
-        Ok(if claims.is_empty() { Step::None } else { Step::Taken })
+        let swaps = try_join_all(claims).await?;
+        for (place, swap) in places.iter().zip(&swaps) {
+            self.claims[*place] = claim_of(*swap, person);
+        }
+        Ok(if places.is_empty() { Step::None } else { Step::Taken })
+    }
+
+    fn is_to_be_claimed(&self, place: usize, lead: &Lead, person: Option<&Root>) -> bool {
+        if lead.root.is_none() {
+            return true;
+        }
+        let Some((root, version)) = person.and_then(|root| Some((root, root.version?))) else {
+            return false; // a row that was never written never released anything
+        };
+        let right = lead.alias.map(|alias| Claim { alias, row: root.ucid, version });
+        root.live.holder(self.hashes[place]).is_none() && self.claims[place] != right
     }
 
     /// Reads the aliases that the row does not list yet once more, after the row: if they still lead here, a commit that
@@ -465,6 +500,12 @@ impl Lead {
     fn leads_to(&self, ucid: Ucid) -> bool {
         self.root.as_ref().is_some_and(|root| root.ucid == ucid)
     }
+}
+
+/// What a claim is good for: to be listed by this version of the person's row.
+fn claim_of(swap: Swap, person: Option<&Root>) -> Option<Claim> {
+    let (Swap::Done(alias), Some(root)) = (swap, person) else { return None };
+    Some(Claim { alias, row: root.ucid, version: root.version? })
 }
 
 /// Whether two identifiers led to different versions of one row: what is decided by the older one may not be right for
