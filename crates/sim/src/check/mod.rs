@@ -59,7 +59,7 @@ pub(crate) struct Check {
     /// Which operation each deletion id belongs to.
     deletions: BTreeMap<u128, usize>,
     /// What each delete erased: of which of its values, and whom.
-    erasures: BTreeMap<usize, BTreeMap<usize, Ucid>>,
+    erasures: BTreeMap<usize, BTreeMap<usize, BTreeSet<Ucid>>>,
     /// Attempts that erased somebody.
     erasers: BTreeSet<usize>,
     /// Marks of erased people.
