@@ -109,7 +109,8 @@ impl Tenant<'_> {
         };
         match done {
             Round::Written(written) => Ok(written),
-            Round::Repeated(tile) => self.repeated(write.region, tile).await,
+            // It was done, whatever keeps us from showing it.
+            Round::Repeated(tile) => self.repeated(write.region, tile).await.map_err(may_be_done),
             Round::Again => Err(Error { linked: upsert.linked, ..Code::Contention.into() }),
         }
     }
@@ -406,8 +407,13 @@ impl Upsert<'_> {
         live.tiles.entry(tile).or_default().remember(op);
         let rendered = self.identity.render(ucid, &live);
         let bytes = codec::encode_live(&live, &rendered);
-        if self.write_row(root, tile, op, bytes).await? == Fate::NotDone {
-            return Ok(Round::Again);
+        match self.write_row(root, tile, op, bytes).await? {
+            Fate::Done => {}
+            Fate::NotDone => return Ok(Round::Again),
+            Fate::Found => {
+                self.finish_op(tile).await;
+                return Ok(Round::Repeated(tile));
+            }
         }
         self.finish_op(tile).await;
         Ok(Round::Written(Written { body: rendered.answer, ucid, etag: Some(rendered.etag.into()) }))
@@ -437,10 +443,7 @@ impl Upsert<'_> {
         for _ in 0..limits::ROUNDS {
             let (version, _) = self.identity.row(root.ucid).await.map_err(in_doubt)?;
             if version != root.version {
-                return self.fate(root, tile, op).await.map_err(|error| match error.code {
-                    Code::StoreUnavailable => Code::StoreUnknown.into(),
-                    _ => error,
-                });
+                return self.fate(root, tile, op).await.map_err(may_be_done);
             }
             swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await.map_err(in_doubt)?;
             if let Swap::Done(_) = swap {
@@ -464,7 +467,8 @@ impl Upsert<'_> {
             let known = |root: &Root| root.live.tiles.get(&tile).map_or_else(Vec::new, |tile| tile.ops.clone());
             let (before, after) = (known(root), known(&now));
             if after.contains(&op) {
-                return Ok(Fate::Done);
+                // Under a key another attempt may have done it, to another row than this one had in mind.
+                return Ok(if self.write.idempotency.is_some() { Fate::Found } else { Fate::Done });
             }
             // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
             let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
@@ -472,6 +476,11 @@ impl Upsert<'_> {
         }
         Err(Code::StoreUnknown.into())
     }
+}
+
+fn may_be_done(error: Error) -> Error {
+    let code = if error.code == Code::StoreUnavailable { Code::StoreUnknown } else { error.code };
+    Error { code, ..error }
 }
 
 /// While it is not known whether a write was done, a store that is gone does not say that it was not.
@@ -494,6 +503,8 @@ enum Step {
 enum Fate {
     Done,
     NotDone,
+    /// Done, but what it made of the person is to be read.
+    Found,
 }
 
 impl Lead {
