@@ -170,7 +170,8 @@ impl Check {
         let mut watch = Watch::new(asked);
         watch.op = op;
         watch.done_before = self.committed.contains_key(&asked.first);
-        if let (Asking::Delete(..), Some(past)) = (&asked.what, self.past.get(&asked.first)) {
+        let going = self.watches.values().find(|watch| watch.first == asked.first).map(|watch| &watch.units);
+        if let (Asking::Delete(..), Some(past)) = (&asked.what, going.or(self.past.get(&asked.first))) {
             watch.units.clone_from(past);
         }
         self.watches.insert(op, watch);
