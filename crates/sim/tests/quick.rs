@@ -8,10 +8,10 @@ use onefold_sim::shrink::shrink;
 fn run(seed: u64, focus: Focus) {
     let setup = Setup::new(seed, focus, None);
     let outcome = setup.run();
-    if let Some(wrong) = outcome.wrong {
+    if outcome.wrong.is_some() {
         let short = shrink(&setup, outcome.script).expect("what failed once fails again");
         let lines = short.outcome.lines.join("\n");
-        panic!("{lines}\nseed {seed} {focus:?}: {wrong}\nshortened: {:?}", short.outcome.wrong);
+        assert_eq!(outcome.wrong, None, "{lines}\nseed {seed} {focus:?}, shortened: {:?}", short.outcome.wrong);
     }
 }
 
@@ -52,6 +52,7 @@ fn the_same_seed_gives_the_same_trace() {
         let again = Setup::new(seed, Focus::All, None).replay(one.script, false);
         assert_eq!((one.trace, one.calls), (again.trace, again.calls), "seed {seed}, by its schedule as written down");
     }
-    let traces: std::collections::BTreeSet<u64> = (0..150).map(|s| Setup::new(s, Focus::All, None).run().trace).collect();
+    let traces: std::collections::BTreeSet<u64> =
+        (0..150).map(|s| Setup::new(s, Focus::All, None).run().trace).collect();
     assert_eq!(traces.len(), 150, "different seeds give different traces");
 }
