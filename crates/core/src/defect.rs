@@ -15,7 +15,7 @@ pub enum Defect {
     TakeWithoutRelease,
     /// A release frees the alias without looking whether the row is still releasing it.
     ReleaseOnOldView,
-    /// New aliases are not read again after the row that is to list them.
+    /// New aliases are not claimed for the very version of the row that is to list them, nor looked at again.
     AliasNotReadAgain,
     /// A reader does not fold in a loser that is sealed and not yet absorbed.
     ReadWithoutFold,

@@ -97,6 +97,8 @@ impl Tenant<'_> {
             identity,
             write,
             hashes: write.identifiers.iter().map(|identifier| identity.hash(identifier)).collect(),
+            taken: 0,
+            patience: 0,
             claims: vec![None; write.identifiers.len()],
             op: self.service.entropy.bits() as u64,
             linked: false,
@@ -139,12 +141,19 @@ struct Upsert<'a> {
     write: &'a Write,
     /// What stands for each identifier of the record.
     hashes: Vec<RowHash>,
+    /// How often it took an alias from a row that did not list it.
+    taken: u32,
+    /// Rounds that it looks on before it does so again.
+    patience: u32,
     /// Of each identifier the last claim.
     claims: Vec<Option<Claim>>,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
 }
+
+/// Doublings of patience.
+const TAKEN_MOST: u32 = 5;
 
 /// That an alias was written for a row after that row was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,8 +232,8 @@ impl Upsert<'_> {
             return Ok(Round::Again);
         }
         match people.first() {
-            Some(root) if self.unmoved(&leads, root).await? => self.commit(root, draft).await,
-            _ => Ok(Round::Again),
+            Some(root) => self.commit(root, draft).await,
+            None => Ok(Round::Again),
         }
     }
 
@@ -317,7 +326,10 @@ impl Upsert<'_> {
     /// An alias may lead to a live row that does not list it: a writer died, or lost a race, between claiming and
     /// committing. It is taken from there before it is claimed for another. A row that lists it in another tile than the
     /// alias named has taken it since the alias was read: that is to be looked up anew.
-    async fn release(&self, leads: &[Lead], person: Option<Ucid>) -> Result<Step, Error> {
+    ///
+    /// Two that take it from each other would go on for ever: each time one has more patience to see whether the other
+    /// is done with it.
+    async fn release(&mut self, leads: &[Lead], person: Option<Ucid>) -> Result<Step, Error> {
         let by_ucid = leads.len() - self.hashes.len();
         for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
             let Some(root) = lead.root.as_ref() else { continue };
@@ -325,8 +337,12 @@ impl Upsert<'_> {
             if lists && lead.held || !lists && Some(root.ucid) == person {
                 continue;
             }
-            if !lists {
+            if !lists && self.patience == 0 {
                 self.identity.release(root, *hash).await?;
+                self.taken = (self.taken + 1).min(TAKEN_MOST);
+                self.patience = self.identity.service.entropy.bits() as u32 % (1 << self.taken);
+            } else if !lists {
+                self.patience -= 1;
             }
             return Ok(Step::Taken);
         }
@@ -337,8 +353,10 @@ impl Upsert<'_> {
     /// a row which does not list it: to nothing.
     ///
     /// An alias that leads to the person already, but is not listed there, is claimed anew, unless that was done for this
-    /// very version of the row: whoever is still releasing it from an earlier one would free it under our feet. The claim
-    /// changes the alias, so they fail.
+    /// very version of the row and the alias still says so: whoever is still releasing it from an earlier version would
+    /// free it under our feet. The claim changes the alias, so they fail; and who takes it from here from now on writes
+    /// the row first, so that the commit fails. A row that was never written never released anything, and who takes an
+    /// alias from it writes it.
     async fn claim(&mut self, leads: &[Lead], person: Option<&Root>, tile: Ucid) -> Result<Step, Error> {
         let by_ucid = leads.len() - self.hashes.len();
         let leads = &leads[by_ucid..];
@@ -362,30 +380,13 @@ impl Upsert<'_> {
             return true;
         }
         let Some((root, version)) = person.and_then(|root| Some((root, root.version?))) else {
-            return false; // a row that was never written never released anything
+            return false;
         };
+        if self.identity.service.has(Defect::AliasNotReadAgain) {
+            return false;
+        }
         let right = lead.alias.map(|alias| Claim { alias, row: root.ucid, version });
         root.live.holder(self.hashes[place]).is_none() && self.claims[place] != right
-    }
-
-    /// Reads the aliases that the row does not list yet once more, after the row: if they still lead here, a commit that
-    /// finds the row unchanged may list them.
-    async fn unmoved(&self, leads: &[Lead], root: &Root) -> Result<bool, Error> {
-        if self.identity.service.has(Defect::AliasNotReadAgain) {
-            return Ok(true);
-        }
-        let by_ucid = leads.len() - self.hashes.len();
-        for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
-            if root.live.holder(*hash).is_some() {
-                continue;
-            }
-            let now = self.identity.resolve(*hash).await?;
-            let same_row = now.root.as_ref().is_some_and(|to| to.ucid == root.ucid && to.version == root.version);
-            if !same_row || now.tile != lead.tile {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     async fn commit(&self, root: &Root, draft: Draft) -> Result<Round, Error> {
