@@ -16,7 +16,7 @@ pub struct Short {
 
 /// Shortens a history that fails under this schedule; `None` if it does not fail.
 pub fn shrink(setup: &Setup, script: Script) -> Option<Short> {
-    let mut short = Shrinking { setup: setup.clone(), script };
+    let mut short = Shrinking { setup: setup.clone(), script, left: ATTEMPTS };
     if !short.fails() {
         return None;
     }
@@ -33,9 +33,13 @@ pub fn shrink(setup: &Setup, script: Script) -> Option<Short> {
     Some(Short { setup: short.setup, script: short.script, outcome })
 }
 
+/// Histories that are tried before it is short enough: a long one would take hours to be at its shortest.
+const ATTEMPTS: usize = 4_000;
+
 struct Shrinking {
     setup: Setup,
     script: Script,
+    left: usize,
 }
 
 impl Shrinking {
@@ -50,6 +54,10 @@ impl Shrinking {
 
     /// Keeps a change if it still fails under it.
     fn attempt(&mut self, change: impl FnOnce(&mut Self)) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
         let (setup, script) = (self.setup.clone(), self.script.clone());
         change(self);
         let fails = self.fails();

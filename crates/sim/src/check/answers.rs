@@ -2,10 +2,10 @@
 //! was there at some moment since.
 
 use super::row::number_in;
-use super::watch::Watch;
+use super::watch::{Unit, Watch};
 use super::{Check, Wrong};
 use crate::model::Shown;
-use crate::ops::{Asking, Condition, Realm};
+use crate::ops::{Asking, Condition, Realm, Sought};
 use onefold_core::error::{Code, Error, Kind};
 use onefold_core::id::{Region, Ucid};
 use onefold_core::service::erase::Deleted;
@@ -120,13 +120,24 @@ impl Check {
             Code::StoreUnavailable if self.erasers.contains(&watch.op) => {
                 Err("nothing was done, it says, and somebody is erased".into())
             }
-            Code::AlreadyDeleted if done => Err("deleted before, it says, and it was itself that did it".into()),
+            Code::AlreadyDeleted if done && !self.is_overtaken(watch) => {
+                Err("deleted before, it says, and it was itself that did it".into())
+            }
             Code::AlreadyDeleted if !watch.units.iter().all(|unit| unit.seen.iter().any(Option::is_none)) => {
                 Err("already deleted, it says, of somebody who is there".into())
             }
             Code::StoreUnavailable | Code::StoreUnknown | Code::AlreadyDeleted => Ok(()),
             code => Err(format!("{}: for no reason", code.as_str())),
         }
+    }
+
+    /// Whether all that a delete erased was written and erased again by others: then it no longer knows its own work.
+    fn is_overtaken(&self, watch: &Watch) -> bool {
+        let own = |unit: &Unit| match unit.sought {
+            Sought::Id(id) => self.erased_by.get(&(unit.realm, id)) == Some(&watch.first),
+            Sought::Ucid(_) => self.erasures.contains_key(&watch.first),
+        };
+        !watch.units.iter().any(own)
     }
 }
 

@@ -232,6 +232,7 @@ impl Check {
         }
         let gone = people.erase(root, erased.at);
         self.erasers.insert(self.sender);
+        self.erased_by.extend(gone.ids.keys().map(|id| ((realm, *id), first)));
         self.erased.extend(gone.marks());
         let done = self.erasures.entry(first).or_default();
         for place in places {

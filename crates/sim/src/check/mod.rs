@@ -62,6 +62,8 @@ pub(crate) struct Check {
     erasures: BTreeMap<usize, BTreeMap<usize, BTreeSet<Ucid>>>,
     /// Attempts that erased somebody.
     erasers: BTreeSet<usize>,
+    /// Who erased somebody under an identifier last.
+    erased_by: BTreeMap<(Realm, crate::ops::Id), usize>,
     /// Marks of erased people.
     erased: BTreeSet<usize>,
     watches: BTreeMap<usize, Watch>,
@@ -94,6 +96,7 @@ impl Check {
             deletions: BTreeMap::new(),
             erasures: BTreeMap::new(),
             erasers: BTreeSet::new(),
+            erased_by: BTreeMap::new(),
             erased: BTreeSet::new(),
             watches: BTreeMap::new(),
             past: BTreeMap::new(),
