@@ -193,7 +193,12 @@ impl Identity<'_> {
                 Sought::Ucid(ucid) => self.resolve_ucid(*ucid).await?,
             };
             let Some(root) = lead.root.as_ref().filter(|root| root.version.is_some()) else {
-                return Ok(nobody(&lead, deletion));
+                let erasure = nobody(&lead, deletion);
+                if let Erasure::Done(ucid) = erasure {
+                    // Its own work, whose answer was lost: it may have come after its ticket was looked at.
+                    let _cleaned_or_left_to_the_sweeper = self.clean(ucid).await;
+                }
+                return Ok(erasure);
             };
             if root.live.is_busy() && !self.service.has(Defect::EraseWhilePending) {
                 self.settle(root.ucid).await?;
