@@ -83,7 +83,7 @@ pub struct Faults {
     pub stop: f64,
     /// Before a step: a node's clock is set anew.
     pub skew: f64,
-    /// Before a step: more than a minute passes.
+    /// Before a step: more than a minute passes, and all that was under way is over.
     pub pass: f64,
 }
 

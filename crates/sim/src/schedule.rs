@@ -22,7 +22,7 @@ pub enum Step {
     Stop(usize),
     /// A node's clock is set to so many milliseconds from the right time.
     Skew(usize, i64),
-    /// Time passes.
+    /// So much time passes that all that was under way has ended or is gone.
     Pass(Ms),
 }
 

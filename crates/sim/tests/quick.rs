@@ -17,13 +17,13 @@ fn run(seed: u64, focus: Focus) {
 
 #[test]
 fn histories_end_well() {
-    (0..1_500).for_each(|seed| run(seed, Focus::All));
+    (0..4_000).for_each(|seed| run(seed, Focus::All));
 }
 
 #[test]
 fn histories_of_reads_claims_and_erasing_end_well() {
     for focus in [Focus::Reads, Focus::Claims, Focus::Erasing] {
-        (0..400).for_each(|seed| run(seed, focus));
+        (0..1_000).for_each(|seed| run(seed, focus));
     }
 }
 
