@@ -23,12 +23,23 @@ use std::sync::Arc;
 
 impl Identity<'_> {
     /// Begins to merge two people as they were read, and settles. Whether it came about is for the caller to see.
-    pub(crate) async fn link(&self, winner: &Root, loser: &Root, fact: LinkFact) -> Result<(), Error> {
+    ///
+    /// `begun` says so as soon as the intent may stand: from then on somebody may finish the link, whatever becomes of
+    /// this caller.
+    pub(crate) async fn link(
+        &self,
+        winner: &Root,
+        loser: &Root,
+        fact: LinkFact,
+        begun: &mut bool,
+    ) -> Result<(), Error> {
         debug_assert!(winner.ucid < loser.ucid, "the first created survives");
         self.leave_ticket(Task::Settle, winner.ucid).await?;
         let mut live = Live::clone(&winner.live);
         live.pending = Some(Pending { loser: loser.ucid, fact });
-        if self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?.is_done() {
+        let swap = self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?;
+        *begun |= swap != Swap::Conflict;
+        if swap.is_done() {
             self.settle(winner.ucid).await?;
         }
         Ok(())

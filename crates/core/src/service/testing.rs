@@ -25,12 +25,19 @@ use std::task::{Context, Poll, Waker};
 pub(crate) struct Map {
     rows: Mutex<BTreeMap<Key, Row>>,
     writes: Mutex<Vec<Table>>,
+    /// Writes that are still taken, if not all are.
+    room: Mutex<Option<usize>>,
 }
 
 impl Map {
     /// The tables of the writes since the last call.
     pub(crate) fn writes(&self) -> Vec<Table> {
         std::mem::take(&mut self.writes.lock().expect("no test panics inside"))
+    }
+
+    /// Takes this many writes more, then none.
+    pub(crate) fn fills_after(&self, writes: usize) {
+        *self.room.lock().expect("no test panics inside") = Some(writes);
     }
 
     /// All rows.
@@ -46,6 +53,9 @@ impl Store for Map {
     }
 
     async fn write(&self, key: &Key, guard: Guard, value: Bytes) -> Result<Outcome, StoreError> {
+        if let Some(room) = self.room.lock().expect("no test panics inside").as_mut() {
+            *room = room.checked_sub(1).ok_or_else(|| StoreError::Unavailable("full".into()))?;
+        }
         let mut rows = self.rows.lock().expect("no test panics inside");
         let now = rows.get(key).map(|row| row.version);
         let holds = match guard {
@@ -67,7 +77,12 @@ impl Store for Map {
         Ok(Outcome::Written(version))
     }
 
-    async fn scan(&self, partition: &Partition, after: Option<&Sort>, limit: u16) -> Result<Vec<(Sort, Row)>, StoreError> {
+    async fn scan(
+        &self,
+        partition: &Partition,
+        after: Option<&Sort>,
+        limit: u16,
+    ) -> Result<Vec<(Sort, Row)>, StoreError> {
         let rows = self.rows();
         let within = rows.into_iter().filter(|(key, _)| key.partition == *partition);
         let later = within.filter(|(key, _)| after.is_none_or(|after| key.sort > *after));

@@ -53,6 +53,20 @@ fn a_record_that_names_two_people_makes_them_one_and_the_first_created_survives(
 }
 
 #[test]
+fn a_write_that_fails_once_a_link_may_stand_says_so() {
+    let both = record(&["e=1", "k=1"]);
+    // The ticket and the intent of the link come first; what fails before them has joined nobody.
+    for (room, linked) in [(0, false), (1, false), (2, true), (3, true), (6, true)] {
+        let world = World::new();
+        world.upsert(&record(&["k=1"])).unwrap();
+        world.upsert(&record(&["e=1"])).unwrap();
+        world.store.fills_after(room);
+        let error = world.upsert(&both).unwrap_err();
+        assert_eq!((error.code, error.linked), (Code::StoreUnavailable, linked), "after {room} writes");
+    }
+}
+
+#[test]
 fn a_shared_identifier_joins_by_the_literal_rule() {
     let world = World::new();
     world.upsert(&record(&["e=1", "g=1"])).unwrap();
@@ -193,5 +207,8 @@ fn the_sweeper_closes_tickets_and_buries_what_the_audit_period_is_over_for() {
     assert_eq!(count(Table::Ticket), 1, "the burial is due later");
     world.watch.advance(2 * 366 * 24 * 3_600 * 1_000);
     ready(world.service.sweep()).unwrap();
-    assert_eq!((count(Table::Alias), count(Table::Profile), count(Table::Ticket), count(Table::Deletion)), (0, 0, 0, 0));
+    assert_eq!(
+        (count(Table::Alias), count(Table::Profile), count(Table::Ticket), count(Table::Deletion)),
+        (0, 0, 0, 0)
+    );
 }

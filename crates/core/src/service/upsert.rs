@@ -318,9 +318,7 @@ impl Upsert<'_> {
             source: self.write.source.clone(),
             at: self.identity.service.clock.now(),
         };
-        self.identity.link(winner, loser, fact).await?;
-        self.linked = true;
-        Ok(())
+        self.identity.link(winner, loser, fact, &mut self.linked).await
     }
 
     /// An alias may lead to a live row that does not list it: a writer died, or lost a race, between claiming and
