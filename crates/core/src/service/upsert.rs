@@ -4,22 +4,25 @@
 //! step, and after every conflict, the record is resolved anew. What can be refused is checked against the folded result
 //! before the first step.
 
+mod commit;
+mod people;
+
+use self::commit::may_be_done;
+use self::people::{is_torn, people};
 use super::Tenant;
 use super::fetch::ETag;
 use super::identity::{Alias, Identity, Lead, Root};
 use super::link::together;
-use super::operation::{Begun, OpState, Turn};
+use super::operation::OpState;
 use crate::defect::Defect;
 use crate::error::{Code, Error, Kind};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::patch::Patch;
-use crate::profile::codec;
 use crate::profile::tile::LinkFact;
-use crate::profile::{Live, Profile, RowOp};
 use crate::records::Swap;
 use crate::service::draft::Draft;
-use crate::store::{StoreError, Version};
+use crate::store::Version;
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::Source;
@@ -386,108 +389,6 @@ impl Upsert<'_> {
         let right = lead.alias.map(|alias| Claim { alias, row: root.ucid, version });
         root.live.holder(self.hashes[place]).is_none() && self.claims[place] != right
     }
-
-    async fn commit(&self, root: &Root, draft: Draft) -> Result<Round, Error> {
-        let (tile, ucid) = (draft.tile, root.ucid);
-        let mut live = Live { tiles: draft.tiles, ..Live::clone(&root.live) };
-        live.ops = self.identity.unfinished(&root.live.ops).await?;
-        let mut op = self.op;
-        if let Some(key) = self.write.idempotency {
-            op = match self.identity.turn(key, root, tile).await? {
-                Turn::Go(op) => op,
-                Turn::Again => return Ok(Round::Again),
-                Turn::Done(tile) => {
-                    self.finish_op(tile).await;
-                    return Ok(Round::Repeated(tile));
-                }
-            };
-            live.ops.push(RowOp { hash: key.key, op, tile });
-        }
-        live.tiles.entry(tile).or_default().remember(op);
-        let rendered = self.identity.render(ucid, &live);
-        let bytes = codec::encode_live(&live, &rendered);
-        match self.write_row(root, tile, op, bytes).await? {
-            Fate::Done => {}
-            Fate::NotDone => return Ok(Round::Again),
-            Fate::Found => {
-                self.finish_op(tile).await;
-                return Ok(Round::Repeated(tile));
-            }
-        }
-        self.finish_op(tile).await;
-        Ok(Round::Written(Written { body: rendered.answer, ucid, etag: Some(rendered.etag.into()) }))
-    }
-
-    /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.
-    /// So a failure here is nobody's failure.
-    async fn finish_op(&self, tile: Ucid) {
-        let Some(key) = self.write.idempotency else { return };
-        if let Ok(Begun { op: Some(op), .. }) = self.identity.begun(key).await {
-            let _finished_or_left_to_the_next = self.identity.finish_op(key.key, op.op, tile).await;
-        }
-    }
-
-    /// The guarded write of the row. An unknown outcome is learnt before anything else is done: while the row is as it
-    /// was, the same write again; once it moved on, the operation is looked for in its tile, wherever that is by then.
-    async fn write_row(&self, root: &Root, tile: Ucid, op: u64, bytes: Bytes) -> Result<Fate, Error> {
-        let mut swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
-        if swap == Swap::Unknown && self.identity.service.has(Defect::RetryWithoutFate) {
-            return Ok(Fate::NotDone);
-        }
-        match swap {
-            Swap::Done(_) => return Ok(Fate::Done),
-            Swap::Conflict => return Ok(Fate::NotDone),
-            Swap::Unknown => {}
-        }
-        for _ in 0..limits::ROUNDS {
-            let (version, _) = self.identity.row(root.ucid).await.map_err(in_doubt)?;
-            if version != root.version {
-                return self.fate(root, tile, op).await.map_err(may_be_done);
-            }
-            swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await.map_err(in_doubt)?;
-            if let Swap::Done(_) = swap {
-                return Ok(Fate::Done);
-            }
-        }
-        Err(Code::StoreUnknown.into())
-    }
-
-    /// What became of an operation whose row has moved on. The guard keeps a late write from landing now.
-    async fn fate(&self, root: &Root, tile: Ucid, op: u64) -> Result<Fate, Error> {
-        for _ in 0..limits::ROUNDS {
-            let lead = self.identity.resolve_ucid(tile).await?;
-            let Some(now) = lead.root else {
-                return Err(Code::ErasedMeanwhile.into());
-            };
-            if now.live.is_busy() {
-                self.identity.settle(now.ucid).await?;
-                continue;
-            }
-            let known = |root: &Root| root.live.tiles.get(&tile).map_or_else(Vec::new, |tile| tile.ops.clone());
-            let (before, after) = (known(root), known(&now));
-            if after.contains(&op) {
-                // Under a key another attempt may have done it, to another row than this one had in mind.
-                return Ok(if self.write.idempotency.is_some() { Fate::Found } else { Fate::Done });
-            }
-            // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
-            let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
-            return if remembered { Ok(Fate::NotDone) } else { Err(Code::StoreUnknown.into()) };
-        }
-        Err(Code::StoreUnknown.into())
-    }
-}
-
-fn may_be_done(error: Error) -> Error {
-    let code = if error.code == Code::StoreUnavailable { Code::StoreUnknown } else { error.code };
-    Error { code, ..error }
-}
-
-/// While it is not known whether a write was done, a store that is gone does not say that it was not.
-fn in_doubt(error: StoreError) -> Error {
-    match error {
-        StoreError::Unavailable(cause) => StoreError::Unknown(cause).into(),
-        error => error.into(),
-    }
 }
 
 /// Whether a round's step was taken, so that everything is to be looked up anew.
@@ -495,15 +396,6 @@ fn in_doubt(error: StoreError) -> Error {
 enum Step {
     Taken,
     None,
-}
-
-/// What became of a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Done,
-    NotDone,
-    /// Done, but what it made of the person is to be read.
-    Found,
 }
 
 impl Lead {
@@ -516,36 +408,4 @@ impl Lead {
 fn claim_of(swap: Swap, person: Option<&Root>) -> Option<Claim> {
     let (Swap::Done(alias), Some(root)) = (swap, person) else { return None };
     Some(Claim { alias, row: root.ucid, version: root.version? })
-}
-
-/// Whether two identifiers led to different versions of one row: what is decided by the older one may not be right for
-/// the newer, which is what a commit is guarded by.
-fn is_torn(leads: &[Lead]) -> bool {
-    let roots: Vec<&Root> = leads.iter().filter_map(|lead| lead.root.as_ref()).collect();
-    roots.iter().any(|a| roots.iter().any(|b| a.ucid == b.ucid && a.version != b.version))
-}
-
-/// The people that a record names: the literal rule, by which every identifier that leads to somebody names them.
-///
-/// A row that was never written is nobody yet, and whose it will be depends on who writes it first: it is never joined
-/// to anybody. The oldest of such rows is the person only where the record names no one else.
-fn people(leads: &[Lead]) -> Vec<Root> {
-    let mut people: Vec<Root> = Vec::new();
-    for root in leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.root.as_ref()) {
-        if root.version.is_some() && people.iter().all(|known| known.ucid != root.ucid) {
-            people.push(root.clone());
-        }
-    }
-    if people.is_empty() {
-        let unwritten = leads.iter().filter_map(|lead| lead.root.as_ref()).filter(|root| root.version.is_none());
-        people.extend(unwritten.min_by_key(|root| root.ucid).cloned());
-    }
-    people
-}
-
-impl Profile {
-    /// The live row in it.
-    pub fn live(&self) -> Option<&Live> {
-        if let Profile::Live(live) = self { Some(live) } else { None }
-    }
 }
