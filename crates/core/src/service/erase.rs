@@ -95,10 +95,13 @@ impl Tenant<'_> {
     }
 }
 
-/// What was found under each value; where one failed and somebody is deleted by then, nobody may say that nothing was
+/// What was found under each value; where one failed and somebody is deleted by then, or may be, nobody may say that nothing was
 /// done.
 fn all_or_doubt(erasures: Vec<Result<Erasure, Error>>) -> Result<Vec<Erasure>, Error> {
-    let some_done = erasures.iter().any(|erasure| matches!(erasure, Ok(Erasure::Done(_))));
+    let some_done = erasures.iter().any(|erasure| match erasure {
+        Ok(erasure) => matches!(erasure, Erasure::Done(_)),
+        Err(error) => error.code == Code::StoreUnknown,
+    });
     let all: Result<Vec<Erasure>, Error> = erasures.into_iter().collect();
     all.map_err(|error| if some_done { in_doubt(error) } else { error })
 }
