@@ -23,6 +23,7 @@ pub mod profile;
 pub mod records;
 pub mod service;
 pub mod store;
+pub mod strategy;
 pub mod tables;
 pub mod time;
 pub mod value;

@@ -89,6 +89,8 @@ pub const KEY_AGE_MS: u64 = 1_000;
 pub const ORG_PER_SECOND: u32 = 200;
 /// Requests a minute of an organisation, unless it is given another limit (contract section 8).
 pub const ORG_PER_MINUTE: u32 = 10_000;
+/// Kinds that a strategy lists.
+pub const STRATEGY_KINDS: usize = 200;
 /// Items on one page of a list.
 pub const PAGE: u16 = 100;
 
