@@ -45,10 +45,7 @@ pub fn partition(number: u8) -> Partition {
 
 /// The partition with this number of a table, for tests.
 pub fn partition_of(table: Table, number: u8) -> Partition {
-    Partition {
-        table,
-        bytes: [number; 9].into_iter().collect(),
-    }
+    Partition { table, bytes: [number; 9].into_iter().collect() }
 }
 
 /// The row with this sort key in the partition with this number, for tests.
@@ -80,10 +77,7 @@ pub async fn get(store: &dyn Store, key: &Key) -> Option<Row> {
 
 async fn sorts(store: &dyn Store, partition: &Partition, after: Option<u8>, limit: u16) -> Vec<u8> {
     let after: Option<Sort> = after.map(|after| [after].into_iter().collect());
-    let rows = store
-        .scan(partition, after.as_ref(), limit)
-        .await
-        .expect("the store answers");
+    let rows = store.scan(partition, after.as_ref(), limit).await.expect("the store answers");
     rows.iter().map(|(sort, _)| sort[0]).collect()
 }
 
@@ -103,43 +97,19 @@ pub async fn what_was_never_written_is_not_there(store: Arc<dyn Store>) {
 /// `Absent` holds only where there is no row.
 pub async fn absent_writes_only_where_nothing_is(store: Arc<dyn Store>) {
     let version = put(&*store, &key(1, 1), Guard::Absent, text("first")).await;
-    assert_eq!(
-        write(&*store, &key(1, 1), Guard::Absent, text("second")).await,
-        Outcome::Conflict
-    );
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version,
-            value: text("first")
-        })
-    );
+    assert_eq!(write(&*store, &key(1, 1), Guard::Absent, text("second")).await, Outcome::Conflict);
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version, value: text("first") }));
 }
 
 /// `At` holds only at the version that the row has.
 pub async fn at_writes_only_over_the_version_it_saw(store: Arc<dyn Store>) {
     let first = put(&*store, &key(1, 1), Guard::Absent, text("first")).await;
     let second = put(&*store, &key(1, 1), Guard::At(first), text("second")).await;
-    assert_eq!(
-        write(&*store, &key(1, 1), Guard::At(first), text("late")).await,
-        Outcome::Conflict
-    );
+    assert_eq!(write(&*store, &key(1, 1), Guard::At(first), text("late")).await, Outcome::Conflict);
     let ahead = Version(second.0 + 1);
-    assert_eq!(
-        write(&*store, &key(1, 1), Guard::At(ahead), text("early")).await,
-        Outcome::Conflict
-    );
-    assert_eq!(
-        write(&*store, &key(1, 2), Guard::At(first), text("none there")).await,
-        Outcome::Conflict
-    );
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version: second,
-            value: text("second")
-        })
-    );
+    assert_eq!(write(&*store, &key(1, 1), Guard::At(ahead), text("early")).await, Outcome::Conflict);
+    assert_eq!(write(&*store, &key(1, 2), Guard::At(first), text("none there")).await, Outcome::Conflict);
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version: second, value: text("second") }));
     assert_eq!(get(&*store, &key(1, 2)).await, None);
 }
 
@@ -148,13 +118,7 @@ pub async fn any_always_writes(store: Arc<dyn Store>) {
     let first = put(&*store, &key(1, 1), Guard::Any, text("first")).await;
     let second = put(&*store, &key(1, 1), Guard::Any, text("second")).await;
     assert!(second > first);
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version: second,
-            value: text("second")
-        })
-    );
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version: second, value: text("second") }));
 }
 
 /// Each write's version is greater than any before it, whatever its guard and even if the value is the same.
@@ -184,23 +148,11 @@ pub async fn a_conflict_changes_nothing(store: Arc<dyn Store>) {
 /// Whoever reads after the answer sees the write, on whatever thread.
 pub async fn a_read_sees_what_was_written_before_it(store: Arc<dyn Store>) {
     for round in 0..50_u8 {
-        assert_eq!(
-            get(&*store, &key(2, round)).await,
-            None,
-            "a miss, which an engine may remember"
-        );
+        assert_eq!(get(&*store, &key(2, round)).await, None, "a miss, which an engine may remember");
         let version = put(&*store, &key(2, round), Guard::Absent, vec![round].into()).await;
         let elsewhere = Arc::clone(&store);
-        let seen = tokio::spawn(async move { get(&*elsewhere, &key(2, round)).await })
-            .await
-            .expect("the task ends");
-        assert_eq!(
-            seen,
-            Some(Row {
-                version,
-                value: vec![round].into()
-            })
-        );
+        let seen = tokio::spawn(async move { get(&*elsewhere, &key(2, round)).await }).await.expect("the task ends");
+        assert_eq!(seen, Some(Row { version, value: vec![round].into() }));
     }
 }
 
@@ -208,18 +160,10 @@ pub async fn a_read_sees_what_was_written_before_it(store: Arc<dyn Store>) {
 pub async fn readers_never_go_back(store: Arc<dyn Store>) {
     const WRITES: u64 = 100;
     let first = put(&*store, &key(1, 1), Guard::Absent, 0_u64.to_be_bytes().to_vec().into()).await;
-    let readers: Vec<_> = (0..4)
-        .map(|_| tokio::spawn(watch(Arc::clone(&store), WRITES)))
-        .collect();
+    let readers: Vec<_> = (0..4).map(|_| tokio::spawn(watch(Arc::clone(&store), WRITES))).collect();
     let mut last = first;
     for value in 1..=WRITES {
-        last = put(
-            &*store,
-            &key(1, 1),
-            Guard::At(last),
-            value.to_be_bytes().to_vec().into(),
-        )
-        .await;
+        last = put(&*store, &key(1, 1), Guard::At(last), value.to_be_bytes().to_vec().into()).await;
         tokio::task::yield_now().await;
     }
     for reader in readers {
@@ -232,16 +176,8 @@ async fn watch(store: Arc<dyn Store>, until: u64) {
     while value < until {
         let row = get(&*store, &key(1, 1)).await.expect("the row is there");
         let seen = u64::from_be_bytes(row.value[..].try_into().expect("eight bytes"));
-        assert!(
-            row.version >= version && seen >= value,
-            "{:?} {seen} after {version:?} {value}",
-            row.version
-        );
-        assert_eq!(
-            row.version == version,
-            seen == value && version != Version(0),
-            "a version has one value"
-        );
+        assert!(row.version >= version && seen >= value, "{:?} {seen} after {version:?} {value}", row.version);
+        assert_eq!(row.version == version, seen == value && version != Version(0), "a version has one value");
         (version, value) = (row.version, seen);
         tokio::task::yield_now().await;
     }
@@ -271,10 +207,7 @@ async fn exactly_one_wins(store: &Arc<dyn Store>, key: Key, guard: Guard) {
     let mut winners = Vec::new();
     for attempt in attempts {
         if let (number, Outcome::Written(version)) = attempt.await.expect("the task ends") {
-            winners.push(Row {
-                version,
-                value: vec![number].into(),
-            });
+            winners.push(Row { version, value: vec![number].into() });
         }
     }
     assert_eq!(winners.len(), 1, "{winners:?}");
@@ -286,9 +219,7 @@ pub async fn no_increment_is_lost(store: Arc<dyn Store>) {
     const TASKS: u64 = 8;
     const STEPS: u64 = 10;
     put(&*store, &key(1, 1), Guard::Absent, 0_u64.to_be_bytes().to_vec().into()).await;
-    let tasks: Vec<_> = (0..TASKS)
-        .map(|_| tokio::spawn(count(Arc::clone(&store), STEPS)))
-        .collect();
+    let tasks: Vec<_> = (0..TASKS).map(|_| tokio::spawn(count(Arc::clone(&store), STEPS))).collect();
     for task in tasks {
         task.await.expect("the task ends");
     }
@@ -301,13 +232,7 @@ async fn count(store: Arc<dyn Store>, steps: u64) {
     while done < steps {
         let row = get(&*store, &key(1, 1)).await.expect("the row is there");
         let value = u64::from_be_bytes(row.value[..].try_into().expect("eight bytes")) + 1;
-        let outcome = write(
-            &*store,
-            &key(1, 1),
-            Guard::At(row.version),
-            value.to_be_bytes().to_vec().into(),
-        )
-        .await;
+        let outcome = write(&*store, &key(1, 1), Guard::At(row.version), value.to_be_bytes().to_vec().into()).await;
         done += u64::from(outcome != Outcome::Conflict);
     }
 }
@@ -328,18 +253,9 @@ pub async fn a_removed_row_can_come_back(store: Arc<dyn Store>) {
     let mut version = put(&*store, &key(1, 1), Guard::Absent, text("old")).await;
     version = put(&*store, &key(1, 1), Guard::At(version), text("older")).await;
     assert_eq!(store.remove(&key(1, 1), version).await, Ok(Outcome::Written(version)));
-    assert_eq!(
-        write(&*store, &key(1, 1), Guard::At(version), text("late")).await,
-        Outcome::Conflict
-    );
+    assert_eq!(write(&*store, &key(1, 1), Guard::At(version), text("late")).await, Outcome::Conflict);
     let again = put(&*store, &key(1, 1), Guard::Absent, text("new")).await;
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version: again,
-            value: text("new")
-        })
-    );
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version: again, value: text("new") }));
 }
 
 /// Rows come in order of their sort keys' bytes, a prefix before what it begins, however they were written.
@@ -369,10 +285,7 @@ pub async fn a_scan_shows_what_a_read_shows(store: Arc<dyn Store>) {
     fill(&*store, &partition(1), 1..=3).await;
     put(&*store, &key(1, 2), Guard::Any, text("replaced")).await;
     let third = get(&*store, &key(1, 3)).await.expect("the row is there");
-    store
-        .remove(&key(1, 3), third.version)
-        .await
-        .expect("the store answers");
+    store.remove(&key(1, 3), third.version).await.expect("the store answers");
     let rows = store.scan(&partition(1), None, 100).await.expect("the store answers");
     assert_eq!(rows.len(), 2);
     for (sort, row) in rows {
@@ -386,14 +299,8 @@ pub async fn a_scan_stays_in_its_partition(store: Arc<dyn Store>) {
         fill(&*store, &partition(number), [0, number, 0xff]).await;
     }
     for number in [0, 0xfe, 0xff] {
-        let rows = store
-            .scan(&partition(number), None, 100)
-            .await
-            .expect("the store answers");
-        assert!(
-            rows.iter()
-                .all(|(sort, row)| sort[..] == row.value[..] && [0, number, 0xff].contains(&sort[0]))
-        );
+        let rows = store.scan(&partition(number), None, 100).await.expect("the store answers");
+        assert!(rows.iter().all(|(sort, row)| sort[..] == row.value[..] && [0, number, 0xff].contains(&sort[0])));
         assert_eq!(rows.len(), if number == 0 || number == 0xff { 2 } else { 3 });
     }
     assert_eq!(sorts(&*store, &partition(3), None, 100).await, []);
@@ -403,18 +310,12 @@ pub async fn a_scan_stays_in_its_partition(store: Arc<dyn Store>) {
 pub async fn tables_are_apart(store: Arc<dyn Store>) {
     for table in Table::ALL {
         for bytes in [&[][..], &[7; 9]] {
-            let place = Partition {
-                table,
-                bytes: bytes.iter().copied().collect(),
-            };
+            let place = Partition { table, bytes: bytes.iter().copied().collect() };
             put(&*store, &place.row(&[1]), Guard::Absent, vec![table as u8].into()).await;
         }
     }
     for table in Table::ALL {
-        let nothing = Partition {
-            table,
-            bytes: [].into_iter().collect(),
-        };
+        let nothing = Partition { table, bytes: [].into_iter().collect() };
         for place in [nothing, partition_of(table, 7)] {
             let rows = store.scan(&place, None, 100).await.expect("the store answers");
             assert_eq!(rows.len(), 1, "{place:?}");
@@ -430,10 +331,7 @@ pub async fn a_purge_takes_one_partition(store: Arc<dyn Store>) {
     }
     let elsewhere = partition_of(Table::Ticket, 2);
     fill(&*store, &elsewhere, [1]).await;
-    assert!(
-        get(&*store, &key(2, 7)).await.is_some(),
-        "a hit, which an engine may remember"
-    );
+    assert!(get(&*store, &key(2, 7)).await.is_some(), "a hit, which an engine may remember");
     store.purge(&partition(2)).await.expect("the store answers");
     assert_eq!(get(&*store, &key(2, 7)).await, None);
     assert_eq!(sorts(&*store, &partition(2), None, 999).await, []);
@@ -456,45 +354,18 @@ pub async fn a_purge_can_be_repeated(store: Arc<dyn Store>) {
 /// An empty value is a row, not its absence.
 pub async fn values_may_be_empty(store: Arc<dyn Store>) {
     let version = put(&*store, &key(1, 1), Guard::Absent, Bytes::new()).await;
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version,
-            value: Bytes::new()
-        })
-    );
-    assert_eq!(
-        write(&*store, &key(1, 1), Guard::Absent, text("x")).await,
-        Outcome::Conflict
-    );
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version, value: Bytes::new() }));
+    assert_eq!(write(&*store, &key(1, 1), Guard::Absent, text("x")).await, Outcome::Conflict);
     assert_eq!(sorts(&*store, &partition(1), None, 9).await, [1]);
 }
 
 /// A value of one MiB comes back whole, and is replaced like any other.
 pub async fn values_may_be_large(store: Arc<dyn Store>) {
-    let large = |seed: u32| {
-        Bytes::from(
-            (0..1 << 18)
-                .flat_map(|n: u32| (n ^ seed).to_le_bytes())
-                .collect::<Vec<u8>>(),
-        )
-    };
+    let large = |seed: u32| Bytes::from((0..1 << 18).flat_map(|n: u32| (n ^ seed).to_le_bytes()).collect::<Vec<u8>>());
     let first = put(&*store, &key(1, 1), Guard::Absent, large(1)).await;
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version: first,
-            value: large(1)
-        })
-    );
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version: first, value: large(1) }));
     let second = put(&*store, &key(1, 1), Guard::At(first), large(2)).await;
-    assert_eq!(
-        get(&*store, &key(1, 1)).await,
-        Some(Row {
-            version: second,
-            value: large(2)
-        })
-    );
+    assert_eq!(get(&*store, &key(1, 1)).await, Some(Row { version: second, value: large(2) }));
     put(&*store, &key(1, 1), Guard::At(second), text("small again")).await;
     let row = get(&*store, &key(1, 1)).await.expect("the row is there");
     assert_eq!(row.value, text("small again"));

@@ -5,8 +5,10 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod embedded;
 pub mod faulty;
 pub mod memory;
 
+pub use embedded::{Embedded, EmbeddedOptions, OpenError};
 pub use faulty::Faulty;
 pub use memory::Memory;

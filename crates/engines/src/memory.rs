@@ -24,10 +24,7 @@ impl Memory {
 
     /// Every row of every table in order of keys, as it is now; for tests that say what no row may contain.
     pub fn dump(&self) -> Vec<(Key, Row)> {
-        self.rows()
-            .iter()
-            .map(|(key, row)| (key.clone(), row.clone()))
-            .collect()
+        self.rows().iter().map(|(key, row)| (key.clone(), row.clone())).collect()
     }
 
     /// The map. A panic of another holder leaves it whole, since each change of it is one call.
@@ -82,22 +79,14 @@ impl Store for Memory {
         after: Option<&Sort>,
         limit: u16,
     ) -> Result<Vec<(Sort, Row)>, StoreError> {
-        let start = |sort| Key {
-            partition: partition.clone(),
-            sort,
-        };
+        let start = |sort| Key { partition: partition.clone(), sort };
         let from = match after {
             Some(after) => Bound::Excluded(start(after.clone())),
             None => Bound::Included(start(Sort::new())),
         };
         let rows = self.rows();
-        let here = rows
-            .range((from, Bound::Unbounded))
-            .take_while(|(key, _)| key.partition == *partition);
-        Ok(here
-            .take(limit.into())
-            .map(|(key, row)| (key.sort.clone(), row.clone()))
-            .collect())
+        let here = rows.range((from, Bound::Unbounded)).take_while(|(key, _)| key.partition == *partition);
+        Ok(here.take(limit.into()).map(|(key, row)| (key.sort.clone(), row.clone())).collect())
     }
 
     async fn purge(&self, partition: &Partition) -> Result<(), StoreError> {
@@ -119,10 +108,7 @@ mod tests {
     async fn a_dump_shows_every_row() {
         let store = Memory::new();
         for sort in [2, 1] {
-            store
-                .write(&conformance::key(1, sort), Guard::Absent, vec![sort].into())
-                .await
-                .expect("written");
+            store.write(&conformance::key(1, sort), Guard::Absent, vec![sort].into()).await.expect("written");
         }
         let values: Vec<_> = store.dump().into_iter().map(|(_, row)| row.value.to_vec()).collect();
         assert_eq!(values, [[1], [2]]);

@@ -124,24 +124,13 @@ impl Seeded {
 
 impl Chooser for Seeded {
     fn choose(&mut self, call: &Call<'_>) -> Fault {
-        let FaultPlan {
-            refuse,
-            forget,
-            lose_answer,
-            late,
-            read_fails,
-            ..
-        } = self.plan;
+        let FaultPlan { refuse, forget, lose_answer, late, read_fails, .. } = self.plan;
         let mut left = self.throw();
         if !call.kind.changes() {
             return if left < read_fails { Fault::Refuse } else { Fault::None };
         }
-        let faults = [
-            (refuse, Fault::Refuse),
-            (forget, Fault::Forget),
-            (lose_answer, Fault::LoseAnswer),
-            (late, Fault::Late),
-        ];
+        let faults =
+            [(refuse, Fault::Refuse), (forget, Fault::Forget), (lose_answer, Fault::LoseAnswer), (late, Fault::Late)];
         for (probability, fault) in faults {
             if left < probability {
                 return fault;

@@ -1,7 +1,7 @@
 //! A store that fails on purpose, around any other: for tests and the simulator, never for production.
 //!
 //! What happens to a call is decided by a [`Chooser`], one call at a time, so that a run can be repeated exactly: there
-//! is no clock, no thread and no dice here but the seed. Which faults there are, and who chooses, is in [`choose`].
+//! is no clock, no thread and no dice here but the seed. Which faults there are, and who chooses, is in `choose`.
 
 mod choose;
 
@@ -73,17 +73,8 @@ impl Faulty {
 
     /// Fails as a chooser says; a closure `FnMut(&Call<'_>) -> Fault` is one.
     pub fn chosen(inner: Arc<dyn Store>, chooser: impl Chooser + 'static) -> Self {
-        let state = State {
-            chooser: Box::new(chooser),
-            limbo: VecDeque::new(),
-            calls: 0,
-            stop: None,
-            stopped: false,
-        };
-        Self {
-            inner,
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { chooser: Box::new(chooser), limbo: VecDeque::new(), calls: 0, stop: None, stopped: false };
+        Self { inner, state: Arc::new(Mutex::new(state)) }
     }
 
     /// From now on another chooser decides.
@@ -179,11 +170,7 @@ impl Faulty {
             Late::Write(key, guard, value) => self.inner.write(&key, guard, value).await?,
             Late::Remove(key, version) => self.inner.remove(&key, version).await?,
         };
-        if matches!(course, Course::Lose) {
-            Err(unknown())
-        } else {
-            Ok(outcome)
-        }
+        if matches!(course, Course::Lose) { Err(unknown()) } else { Ok(outcome) }
     }
 
     async fn delay(&self, late: Late) -> Result<Outcome, StoreError> {
@@ -209,17 +196,8 @@ impl State {
             return (None, course);
         }
         let waiting = self.limbo.len();
-        let late = if waiting == 0 {
-            None
-        } else {
-            self.chooser.lands(waiting)
-        };
-        let fault = self.chooser.choose(&Call {
-            number,
-            kind,
-            partition,
-            sort,
-        });
+        let late = if waiting == 0 { None } else { self.chooser.lands(waiting) };
+        let fault = self.chooser.choose(&Call { number, kind, partition, sort });
         (late, self.course(fault, kind))
     }
 
@@ -233,11 +211,7 @@ impl State {
             return None;
         }
         self.stopped = true;
-        Some(if edge == Edge::Before {
-            Course::Refuse
-        } else {
-            Course::Lose
-        })
+        Some(if edge == Edge::Before { Course::Refuse } else { Course::Lose })
     }
 
     fn course(&mut self, fault: Fault, kind: CallKind) -> Course {
@@ -266,22 +240,16 @@ fn unknown() -> StoreError {
 impl Store for Faulty {
     async fn read(&self, key: &Key) -> Result<Option<Row>, StoreError> {
         let course = self.course(CallKind::Read, &key.partition, Some(&key.sort)).await?;
-        self.answer(course, self.inner.read(key))
-            .await
-            .map_err(only_unavailable)
+        self.answer(course, self.inner.read(key)).await.map_err(only_unavailable)
     }
 
     async fn write(&self, key: &Key, guard: Guard, value: Bytes) -> Result<Outcome, StoreError> {
-        let course = self
-            .course(CallKind::Write(guard), &key.partition, Some(&key.sort))
-            .await?;
+        let course = self.course(CallKind::Write(guard), &key.partition, Some(&key.sort)).await?;
         self.change(course, Late::Write(key.clone(), guard, value)).await
     }
 
     async fn remove(&self, key: &Key, version: Version) -> Result<Outcome, StoreError> {
-        let course = self
-            .course(CallKind::Remove(version), &key.partition, Some(&key.sort))
-            .await?;
+        let course = self.course(CallKind::Remove(version), &key.partition, Some(&key.sort)).await?;
         self.change(course, Late::Remove(key.clone(), version)).await
     }
 
@@ -292,9 +260,7 @@ impl Store for Faulty {
         limit: u16,
     ) -> Result<Vec<(Sort, Row)>, StoreError> {
         let course = self.course(CallKind::Scan, partition, None).await?;
-        self.answer(course, self.inner.scan(partition, after, limit))
-            .await
-            .map_err(only_unavailable)
+        self.answer(course, self.inner.scan(partition, after, limit)).await.map_err(only_unavailable)
     }
 
     async fn purge(&self, partition: &Partition) -> Result<(), StoreError> {

@@ -6,12 +6,7 @@ use crate::conformance::{get, key, partition, put, text};
 use onefold_core::store::{Guard, Outcome, Store, StoreError, Version};
 use std::sync::Arc;
 
-crate::conformance!(|| async {
-    (
-        Arc::new(Faulty::new(Arc::new(Memory::new()), 1, FaultPlan::default())),
-        (),
-    )
-});
+crate::conformance!(|| async { (Arc::new(Faulty::new(Arc::new(Memory::new()), 1, FaultPlan::default())), (),) });
 
 /// A memory with one row, `key(1, 1)` at version 1, and a store around it that does `fault` to every change.
 async fn with(fault: Fault) -> (Arc<Memory>, Faulty) {
@@ -26,10 +21,7 @@ async fn change(store: &Faulty) -> Result<Outcome, StoreError> {
 }
 
 async fn value(memory: &Memory) -> Vec<u8> {
-    get(memory, &key(1, 1))
-        .await
-        .map(|row| row.value.to_vec())
-        .unwrap_or_default()
+    get(memory, &key(1, 1)).await.map(|row| row.value.to_vec()).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -52,10 +44,7 @@ async fn a_lost_answer_is_unknown_and_done() {
     let (memory, store) = with(Fault::LoseAnswer).await;
     assert!(matches!(change(&store).await, Err(StoreError::Unknown(_))));
     assert_eq!(value(&memory).await, b"after");
-    assert!(matches!(
-        store.remove(&key(1, 1), Version(2)).await,
-        Err(StoreError::Unknown(_))
-    ));
+    assert!(matches!(store.remove(&key(1, 1), Version(2)).await, Err(StoreError::Unknown(_))));
     assert_eq!(memory.dump(), []);
 }
 
@@ -111,28 +100,15 @@ async fn a_chooser_can_land_what_is_late_before_the_next_call() {
     let store = Faulty::chosen(Arc::new(Memory::new()), LateThenLand);
     let _unknown = store.write(&key(1, 1), Guard::Absent, text("late")).await;
     assert_eq!(store.limbo(), 1);
-    assert!(
-        get(&store, &key(1, 1)).await.is_some(),
-        "it landed just before the read"
-    );
+    assert!(get(&store, &key(1, 1)).await.is_some(), "it landed just before the read");
 }
 
 #[tokio::test]
 async fn a_failing_read_is_unavailable_under_every_fault() {
-    let faults = [
-        Fault::Refuse,
-        Fault::Forget,
-        Fault::LoseAnswer,
-        Fault::Late,
-        Fault::StopBefore,
-        Fault::StopAfter,
-    ];
+    let faults = [Fault::Refuse, Fault::Forget, Fault::LoseAnswer, Fault::Late, Fault::StopBefore, Fault::StopAfter];
     for fault in faults {
         let store = Faulty::chosen(Arc::new(Memory::new()), move |_: &Call<'_>| fault);
-        assert!(
-            matches!(store.read(&key(1, 1)).await, Err(StoreError::Unavailable(_))),
-            "{fault:?}"
-        );
+        assert!(matches!(store.read(&key(1, 1)).await, Err(StoreError::Unavailable(_))), "{fault:?}");
         let scanned = store.scan(&partition(1), None, 1).await;
         assert!(matches!(scanned, Err(StoreError::Unavailable(_))), "{fault:?}");
     }
@@ -167,34 +143,20 @@ async fn a_chooser_can_stop() {
     let (memory, store) = with(Fault::StopAfter).await;
     assert!(matches!(change(&store).await, Err(StoreError::Unknown(_))));
     assert_eq!(value(&memory).await, b"after");
-    assert!(matches!(
-        store.purge(&partition(1)).await,
-        Err(StoreError::Unavailable(_))
-    ));
+    assert!(matches!(store.purge(&partition(1)).await, Err(StoreError::Unavailable(_))));
     assert_eq!(value(&memory).await, b"after");
 }
 
 /// A run of writes and reads under a plan that does everything; what was answered, and what is left.
 async fn run(seed: u64) -> String {
-    let plan = FaultPlan {
-        refuse: 0.1,
-        forget: 0.1,
-        lose_answer: 0.1,
-        late: 0.2,
-        read_fails: 0.2,
-        lands: 0.3,
-    };
+    let plan = FaultPlan { refuse: 0.1, forget: 0.1, lose_answer: 0.1, late: 0.2, read_fails: 0.2, lands: 0.3 };
     let memory = Arc::new(Memory::new());
     let store = Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, seed, plan);
     let mut trace = String::new();
     for round in 0..300_u16 {
         let key = key(1, (round % 7) as u8);
         let read = store.read(&key).await;
-        let guard = read
-            .clone()
-            .ok()
-            .flatten()
-            .map_or(Guard::Absent, |row| Guard::At(row.version));
+        let guard = read.clone().ok().flatten().map_or(Guard::Absent, |row| Guard::At(row.version));
         let written = store.write(&key, guard, round.to_be_bytes().to_vec().into()).await;
         trace += &format!("{read:?} {written:?} {}\n", store.limbo());
     }
@@ -209,32 +171,15 @@ async fn a_seed_repeats_and_another_does_not() {
 
 #[tokio::test]
 async fn a_plan_brings_every_fault_about_as_often_as_it_says() {
-    let plan = FaultPlan {
-        refuse: 0.1,
-        forget: 0.2,
-        lose_answer: 0.3,
-        late: 0.15,
-        ..FaultPlan::default()
-    };
+    let plan = FaultPlan { refuse: 0.1, forget: 0.2, lose_answer: 0.3, late: 0.15, ..FaultPlan::default() };
     let mut seeded = Seeded::new(42, plan);
     let place = partition(1);
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
     for number in 0..10_000 {
-        let call = Call {
-            number,
-            kind: CallKind::Write(Guard::Any),
-            partition: &place,
-            sort: None,
-        };
+        let call = Call { number, kind: CallKind::Write(Guard::Any), partition: &place, sort: None };
         *seen.entry(format!("{:?}", seeded.choose(&call))).or_default() += 1;
     }
-    let expected = [
-        ("Refuse", 1_000),
-        ("Forget", 2_000),
-        ("LoseAnswer", 3_000),
-        ("Late", 1_500),
-        ("None", 2_500),
-    ];
+    let expected = [("Refuse", 1_000), ("Forget", 2_000), ("LoseAnswer", 3_000), ("Late", 1_500), ("None", 2_500)];
     for (fault, count) in expected {
         assert!(seen[fault].abs_diff(count) < 200, "{fault}: {seen:?}");
     }
