@@ -21,6 +21,7 @@ pub mod org;
 pub mod patch;
 pub mod profile;
 pub mod records;
+pub mod rules;
 pub mod service;
 pub mod store;
 pub mod strategy;

@@ -52,6 +52,12 @@ pub const TILE_OPS: usize = 8;
 pub const ROW_OPS: usize = PERSON_TILES * ROW_OPS_TIDY;
 /// Operations in a row from which on its next writer finishes them and takes them out.
 pub const ROW_OPS_TIDY: usize = 4;
+/// Refused links that a tile remembers, for explain.
+pub const REFUSED_LINKS: usize = 32;
+/// Profiles that a value may have joined, sit on, or be refused to join before it is blocked (contract section 6).
+pub const SHARED_BY: usize = 101;
+/// Profiles that a search by a shared value finds where that is allowed (contract section 6).
+pub const SHARED_FOUND: usize = 5;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
 /// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.

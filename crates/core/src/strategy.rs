@@ -5,7 +5,7 @@
 
 use crate::id::{BadName, check_kind};
 use crate::limits;
-use crate::tables::RowHash;
+
 use crate::time::Ms;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 mod decide;
 
-pub use decide::{Decision, Fate, Named, Person, Refusal, Why, decide};
+pub use decide::{Decision, Fate, Holds, Leads, Named, Person, Refusal, Why, decide, judge};
 
 /// What a kind of identifier is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -216,9 +216,21 @@ fn check_rule(place: usize, rule: &KindRule) -> Vec<(String, &'static str)> {
     faults
 }
 
-/// What an identifier is by its catalogue family and the hash that all its writings have in common.
-pub type Same = RowHash;
-
 #[cfg(test)]
 #[path = "strategy/tests.rs"]
 mod tests;
+
+/// On what grounds two people are to be joined, so that it can be judged again on both rows before the merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grounds {
+    /// The strategy's version that decided.
+    pub strategy: u64,
+    /// The class and priority of the identifier that brought the further profile.
+    pub rank: (Class, u8),
+    /// Whether a better one was looked up: then a profile that holds a better one is left alone (rule a).
+    pub below: bool,
+    /// Whether the record had no primary: then two profiles with primaries stay apart (rule c).
+    pub no_primary: bool,
+    /// Whether the further profile is the younger of the two.
+    pub brings_loser: bool,
+}

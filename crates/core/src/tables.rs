@@ -121,7 +121,7 @@ fn join<const CAP: usize, const N: usize>(parts: [&[u8]; N]) -> ArrayVec<u8, CAP
 }
 
 /// A keyed hash that stands for a value which must not stand in a row's key: 128 bits of BLAKE3.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowHash(pub [u8; 16]);
 
 impl std::fmt::Debug for RowHash {

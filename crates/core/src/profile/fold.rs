@@ -12,6 +12,7 @@
 //! the order in which they came, on how they were grouped before, or on one being given twice.
 
 use super::attribute::{Attribute, Base};
+use super::holding::Holding;
 use super::tile::{Held, Tile};
 use crate::id::Ucid;
 use crate::limits;
@@ -52,8 +53,8 @@ impl Shown {
     }
 }
 
-/// Folds the tiles of one person.
-pub fn fold(tiles: &Tiles) -> Shown {
+/// Folds the tiles of one person, who holds these identifiers.
+pub fn fold(tiles: &Tiles, held: &[Holding<'_>]) -> Shown {
     Shown {
         created: tiles.values().map(|tile| tile.created).min().unwrap_or(0),
         updated: tiles.values().map(|tile| tile.updated).max().unwrap_or(0),
@@ -62,7 +63,7 @@ pub fn fold(tiles: &Tiles) -> Shown {
             .filter_map(|(name, said)| Some((name.clone(), said.with(said.value.clone()?))))
             .collect(),
         consents: newest_by_name(tiles, |tile| &tile.consents).map(|(n, said)| (n.clone(), said.clone())).collect(),
-        identifiers: fold_identifiers(tiles),
+        identifiers: fold_identifiers(held),
     }
 }
 
@@ -243,9 +244,9 @@ fn show_list(parts: &Parts<'_>, entries: Vec<Visible<'_>>) -> Stamped<Value> {
     Stamped { value: Value::List(values), ts, source: source.clone() }
 }
 
-fn fold_identifiers(tiles: &Tiles) -> BTreeMap<Box<str>, Vec<Held>> {
+fn fold_identifiers(held: &[Holding<'_>]) -> BTreeMap<Box<str>, Vec<Held>> {
     let mut by_kind: BTreeMap<Box<str>, Vec<Held>> = BTreeMap::new();
-    for held in tiles.values().flat_map(|tile| &tile.identifiers) {
+    for held in held.iter().filter(|holding| !holding.former).map(|holding| holding.held) {
         by_kind.entry(held.identifier.kind().into()).or_default().push(held.clone());
     }
     for held in by_kind.values_mut() {

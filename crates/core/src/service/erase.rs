@@ -167,14 +167,14 @@ impl Identity<'_> {
                 Sought::Identifier(identifier) => self.resolve(self.hash(identifier)).await?,
                 Sought::Ucid(ucid) => self.resolve_ucid(*ucid).await?,
             };
-            let Some(root) = lead.root.as_ref().filter(|root| root.version.is_some()) else {
+            let Some(root) = lead.roots().find(|root| root.version.is_some()) else {
                 return Ok(nobody(&lead, deletion));
             };
             if root.live.is_busy() && !self.service.has(Defect::EraseWhilePending) {
                 self.settle(root.ucid).await?;
                 continue;
             }
-            if !lead.held && !root.live.is_busy() {
+            if lead.holder().is_none() && !root.live.is_busy() {
                 return Ok(nobody(&lead, deletion));
             }
             if self.erase_row(root, deletion).await?.is_done() {
@@ -220,10 +220,11 @@ impl Identity<'_> {
     async fn entomb(&self, hash: RowHash, tiles: &[Ucid], tombstone: Tombstone) -> Result<(), Error> {
         for _ in 0..limits::ROUNDS {
             let (version, alias) = self.alias(hash).await?;
-            if !alias.owner.is_some_and(|owner| tiles.contains(&owner)) {
+            if !alias.owners.iter().any(|owner| tiles.contains(owner)) {
                 return Ok(());
             }
-            let entombed = Alias { owner: None, erased: Some(tombstone) };
+            let owners = alias.owners.iter().copied().filter(|owner| !tiles.contains(owner)).collect();
+            let entombed = Alias { owners, erased: Some(tombstone), ..alias };
             if self.swap_alias(hash, version, &entombed).await?.is_done() {
                 return Ok(());
             }
@@ -239,7 +240,8 @@ impl Identity<'_> {
         };
         let store = self.service.records.store();
         for hash in &erased.aliases {
-            if let (Some(version), Alias { owner: None, erased: Some(tombstone) }) = self.alias(*hash).await?
+            if let (Some(version), Alias { owners, erased: Some(tombstone), .. }) = self.alias(*hash).await?
+                && owners.is_empty()
                 && tombstone.ucid == ucid
             {
                 store.remove(&tables::alias(self.region, *hash), version).await?;

@@ -3,6 +3,7 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
 //! that organisation, where the steps of identity live.
 
+mod blocked;
 mod draft;
 pub mod erase;
 pub mod fetch;
@@ -11,6 +12,8 @@ pub mod keys;
 mod link;
 mod operation;
 pub mod orgs;
+mod record;
+pub mod split;
 pub mod sweep;
 pub mod upsert;
 
@@ -18,6 +21,7 @@ use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
 use crate::records::{Record, Records};
+use crate::rules::Rules;
 use crate::store::Store;
 use crate::tables::{self, RowSecret};
 use crate::time::{Clock, Entropy};
@@ -89,9 +93,9 @@ impl Service {
         false
     }
 
-    /// The service for one organisation.
-    pub fn tenant(&self, org: OrgId) -> Tenant<'_> {
-        Tenant { service: self, org }
+    /// The service for one organisation, by these definitions.
+    pub fn tenant(&self, org: OrgId, rules: Arc<Rules>) -> Tenant<'_> {
+        Tenant { service: self, org, rules }
     }
 
     /// The secret of the row hashes.
@@ -116,15 +120,21 @@ impl Service {
 }
 
 /// A service bound to one organisation: the only way to a profile.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Tenant<'a> {
     pub(crate) service: &'a Service,
     pub(crate) org: OrgId,
+    rules: Arc<Rules>,
 }
 
-impl<'a> Tenant<'a> {
-    pub(crate) fn identity(&self, region: Region) -> Identity<'a> {
-        Identity { service: self.service, org: self.org, region }
+impl Tenant<'_> {
+    pub(crate) fn identity(&self, region: Region) -> Identity<'_> {
+        Identity { service: self.service, org: self.org, region, rules: &self.rules }
+    }
+
+    /// The definitions by which this organisation's records are resolved.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 }
 

@@ -67,7 +67,12 @@ impl Store for Map {
         Ok(Outcome::Written(version))
     }
 
-    async fn scan(&self, partition: &Partition, after: Option<&Sort>, limit: u16) -> Result<Vec<(Sort, Row)>, StoreError> {
+    async fn scan(
+        &self,
+        partition: &Partition,
+        after: Option<&Sort>,
+        limit: u16,
+    ) -> Result<Vec<(Sort, Row)>, StoreError> {
         let rows = self.rows();
         let within = rows.into_iter().filter(|(key, _)| key.partition == *partition);
         let later = within.filter(|(key, _)| after.is_none_or(|after| key.sort > *after));

@@ -193,5 +193,8 @@ fn the_sweeper_closes_tickets_and_buries_what_the_audit_period_is_over_for() {
     assert_eq!(count(Table::Ticket), 1, "the burial is due later");
     world.watch.advance(2 * 366 * 24 * 3_600 * 1_000);
     ready(world.service.sweep()).unwrap();
-    assert_eq!((count(Table::Alias), count(Table::Profile), count(Table::Ticket), count(Table::Deletion)), (0, 0, 0, 0));
+    assert_eq!(
+        (count(Table::Alias), count(Table::Profile), count(Table::Ticket), count(Table::Deletion)),
+        (0, 0, 0, 0)
+    );
 }

@@ -5,20 +5,20 @@
 //! before the first step.
 
 use super::Tenant;
+use super::draft::{Draft, Stamps};
 use super::fetch::{ETag, Search, Sought};
 use super::identity::{Alias, Identity, Lead, Root};
-use super::link::together;
 use super::operation::{OpState, Turn};
+use super::record::{Look, Record};
 use crate::defect::Defect;
 use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::patch::Patch;
-use crate::profile::codec;
-use crate::profile::tile::LinkFact;
-use crate::profile::{Live, Profile, RowOp};
+use crate::profile::tile::{LinkFact, RefusedLink};
+use crate::profile::{Live, RowOp, codec};
 use crate::records::Swap;
-use crate::service::draft::Draft;
+use crate::strategy::{Fate, Grounds};
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::Source;
@@ -46,6 +46,8 @@ pub struct Write {
     pub idempotency: Option<Idempotency>,
     /// Under what condition.
     pub precondition: Precondition,
+    /// Whether to do nothing unless the record is attached and linked in full (`Prefer: handling=strict`).
+    pub strict: bool,
 }
 
 /// An idempotency key, by its hashes.
@@ -81,6 +83,10 @@ pub struct Written {
     pub ucid: Ucid,
     /// Its ETag.
     pub etag: Option<ETag>,
+    /// Kinds of the record that stayed with another profile.
+    pub not_attached: Vec<Box<str>>,
+    /// Kinds of the record whose profile was not joined, because the two were split or a limit would be passed.
+    pub not_linked: Vec<Box<str>>,
 }
 
 impl Tenant<'_> {
@@ -89,21 +95,15 @@ impl Tenant<'_> {
     /// Fails with the codes of contract section 5; `linked` says whether people were joined before it failed.
     pub async fn upsert(&self, write: &Write) -> Result<Written, Error> {
         let identity = self.identity(write.region);
-        if write.timestamp.is_some_and(|at| at > self.service.clock.now().saturating_add(limits::TIMESTAMP_AHEAD_MS)) {
+        if write.timestamp.is_some_and(|at| at > identity.now().saturating_add(limits::TIMESTAMP_AHEAD_MS)) {
             return Err(Code::TimestampAhead.into());
         }
-        let mut upsert = Upsert {
-            identity,
-            write,
-            hashes: write.identifiers.iter().map(|identifier| identity.hash(identifier)).collect(),
-            op: self.service.entropy.bits() as u64,
-            linked: false,
-        };
+        let op = self.service.entropy.bits() as u64;
+        let record = Record::new(&identity, write);
+        let mut upsert = Upsert { identity, write, record, op, linked: false };
         let done = match upsert.run().await {
             Ok(done) => done,
-            Err(error) => {
-                return Err(Error { linked: upsert.linked, ..error });
-            }
+            Err(error) => return Err(Error { linked: upsert.linked, ..error }),
         };
         match done {
             Round::Written(written) => Ok(written),
@@ -115,11 +115,10 @@ impl Tenant<'_> {
     /// The answer to a repeat: the profile as it now is.
     async fn repeated(&self, region: Region, tile: Ucid) -> Result<Written, Error> {
         let lead = self.identity(region).resolve_ucid(tile).await?;
-        let ucid = lead.root.map_or(tile, |root| root.ucid);
+        let ucid = lead.holder().map_or(tile, |holder| holder.root.ucid);
         let sought = vec![Sought::Ucid(tile)];
-        let search = Search { regions: vec![region], sought, only: None, matched: false, sources: false };
-        let found = self.fetch(&search).await?;
-        Ok(Written { body: found.body, ucid, etag: found.etag })
+        let found = self.fetch(&Search { regions: vec![region], sought, ..Search::default() }).await?;
+        Ok(Written { body: found.body, ucid, etag: found.etag, not_attached: Vec::new(), not_linked: Vec::new() })
     }
 }
 
@@ -137,8 +136,7 @@ enum Round {
 struct Upsert<'a> {
     identity: Identity<'a>,
     write: &'a Write,
-    /// What stands for each identifier of the record.
-    hashes: Vec<RowHash>,
+    record: Record,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
@@ -160,9 +158,7 @@ impl Upsert<'_> {
 
     /// Whether the operation under the idempotency key is done already.
     async fn repeats(&self) -> Result<Option<Ucid>, Error> {
-        let Some(key) = self.write.idempotency else {
-            return Ok(None);
-        };
+        let Some(key) = self.write.idempotency else { return Ok(None) };
         match self.identity.begun(key).await?.op.map(|op| op.state) {
             Some(OpState::Written { tile }) => Ok(Some(tile)),
             Some(OpState::Writing { tile, .. }) => self.taken_in(key, tile).await,
@@ -174,8 +170,8 @@ impl Upsert<'_> {
     /// not hold now.
     async fn taken_in(&self, key: Idempotency, tile: Ucid) -> Result<Option<Ucid>, Error> {
         let lead = self.identity.resolve_ucid(tile).await?;
-        let Some(root) = lead.root else { return Ok(None) };
-        let done = root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
+        let Some(holder) = lead.holder() else { return Ok(None) };
+        let done = holder.root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
         if let Some(op) = done {
             self.identity.finish_op(key.key, op.op, tile).await?;
         }
@@ -183,83 +179,68 @@ impl Upsert<'_> {
     }
 
     async fn round(&mut self) -> Result<Round, Error> {
-        let leads = self.look_up().await?;
-        if self.settled(&leads).await? == Step::Taken {
+        let look = self.record.look(&self.identity, self.write.ucid).await?;
+        if let Some(busy) = look.busy() {
+            self.identity.settle(busy.ucid).await?;
             return Ok(Round::Again);
         }
-        let people = people(&leads);
-        let draft = self.draft(&leads, &people)?;
-        if let [first, second, ..] = people.as_slice() {
-            self.link(&leads, first, second).await?;
-            return Ok(Round::Again);
-        }
-        let person = people.first().map(|root| root.ucid);
-        if self.release(&leads, person).await? == Step::Taken || self.claim(&leads, draft.tile).await? == Step::Taken {
-            return Ok(Round::Again);
-        }
-        match people.first() {
-            Some(root) if self.unmoved(&leads, root).await? => self.commit(root, draft).await,
+        self.check(&look)?;
+        let draft = self.draft(&look)?;
+        self.check_precondition(&look)?;
+        let steps = self.link(&look).await? == Step::Taken
+            || self.release(&look).await? == Step::Taken
+            || self.claim(&look, &draft).await? == Step::Taken
+            || self.note_met(&look).await? == Step::Taken;
+        match look.person() {
+            Some(root) if !steps && self.is_unmoved(&look, root).await? => self.commit(&look, root, draft).await,
             _ => Ok(Round::Again),
         }
     }
 
-    /// Where each identifier leads; the UCID of the record comes first.
-    async fn look_up(&self) -> Result<Vec<Lead>, Error> {
-        let mut leads = Vec::with_capacity(self.hashes.len() + 1);
-        if let Some(ucid) = self.write.ucid {
-            let lead = self.identity.resolve_ucid(ucid).await?;
-            if lead.root.is_none() {
-                return Err(Code::UnknownUcid.into());
-            }
-            leads.push(lead);
+    /// What the strategy refuses outright.
+    fn check(&self, look: &Look) -> Result<(), Error> {
+        if look.decision.unusable {
+            return Err(Code::NoUsableIdentifier.into());
         }
-        for hash in &self.hashes {
-            leads.push(self.identity.resolve(*hash).await?);
+        if look.decision.ucid_conflict {
+            return Err(Code::UcidConflict.into());
         }
-        Ok(leads)
-    }
-
-    /// Finishes what is under way at any row that the record leads to.
-    async fn settled(&self, leads: &[Lead]) -> Result<Step, Error> {
-        match leads.iter().filter_map(|lead| lead.root.as_ref()).find(|root| root.live.is_busy()) {
-            Some(root) => self.identity.settle(root.ucid).await.map(|()| Step::Taken),
-            None => Ok(Step::None),
+        if self.write.strict
+            && !(look.not_attached(&self.record).is_empty() && look.not_linked(&self.record).is_empty())
+        {
+            return Err(Code::NotInFull.into());
         }
+        Ok(())
     }
 
     /// What the person would be: all that is refused is refused here, before anything is changed.
-    fn draft(&self, leads: &[Lead], people: &[Root]) -> Result<Draft, Error> {
-        let tiles = together(people);
-        let held = leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.tile);
-        let tile = match self.write.ucid {
-            Some(ucid) => ucid,
-            None => held.min().unwrap_or_else(|| self.fresh()),
-        };
-        let erased = leads.iter().filter_map(|lead| lead.erased).map(|tombstone| tombstone.at).max();
-        let by_ucid = leads.len() - self.hashes.len();
-        let homes =
-            leads[by_ucid..].iter().map(|lead| lead.tile.filter(|tile| tiles.contains_key(tile)).unwrap_or(tile));
-        let held = self.hashes.iter().copied().zip(homes).collect();
-        let draft = Draft::new(tiles, tile, held, self.stamps(erased), self.write)?;
-        self.check_precondition(people)?;
-        Ok(draft)
+    fn draft(&self, look: &Look) -> Result<Draft, Error> {
+        let tiles = look.together();
+        let tile = look.target(&self.record, self.write.ucid).unwrap_or_else(|| self.fresh());
+        let erased = look.erased(&self.record);
+        let stamps = Stamps { now: self.identity.now(), erased };
+        let carried = look.attached(&self.record, &tiles, tile);
+        let refused = look.decision.refusals.iter().map(|refusal| RefusedLink {
+            other: look.people[refusal.profile].ucid,
+            identifier: self.record.carried[refusal.by].identifier.clone(),
+            why: refusal.why.clone(),
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: stamps.now,
+        });
+        Draft::new(&self.identity, tiles, tile, carried, refused.collect(), stamps, self.write)
     }
 
     fn fresh(&self) -> Ucid {
-        let service = self.identity.service;
-        Ucid::new(service.clock.now(), service.entropy.bits())
+        Ucid::new(self.identity.now(), self.identity.service.entropy.bits())
     }
 
-    fn stamps(&self, erased: Option<Ms>) -> super::draft::Stamps {
-        super::draft::Stamps { now: self.identity.service.clock.now(), erased }
-    }
-
-    fn check_precondition(&self, people: &[Root]) -> Result<(), Error> {
+    fn check_precondition(&self, look: &Look) -> Result<(), Error> {
         let precondition = &self.write.precondition;
-        if people.len() > 1 && *precondition != Precondition::None {
+        if !look.decision.merges.is_empty() && *precondition != Precondition::None {
             return Err(Code::WouldLink.into());
         }
-        let person = people.first().filter(|root| root.version.is_some());
+        let person = look.person().filter(|root| root.version.is_some());
         let holds = match precondition {
             Precondition::None => true,
             Precondition::Exists => person.is_some(),
@@ -271,70 +252,117 @@ impl Upsert<'_> {
         if holds { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
     }
 
-    /// Merges the younger of two people into the older.
-    async fn link(&mut self, leads: &[Lead], first: &Root, second: &Root) -> Result<(), Error> {
-        let (winner, loser) = if first.ucid < second.ucid { (first, second) } else { (second, first) };
-        let via = leads.iter().filter(|lead| lead.held && lead.leads_to(winner.ucid)).find_map(|lead| lead.tile);
+    /// Merges the next person that the record names into the first.
+    async fn link(&mut self, look: &Look) -> Result<Step, Error> {
+        let (Some(person), Some((further, by))) = (look.person(), look.decision.merges.first()) else {
+            return Ok(Step::None);
+        };
+        let further = &look.people[*further];
+        let (winner, loser) = if person.ucid < further.ucid { (person, further) } else { (further, person) };
+        let hash = self.record.carried[*by].hash;
+        if self.meet(hash, &look.leads[*by], [person.ucid, further.ucid]).await? == Step::Taken {
+            return Ok(Step::Taken);
+        }
+        let rank = self.record.rules[*by].rank();
         let fact = LinkFact {
-            via: via.filter(|tile| winner.live.tiles.contains_key(tile)).unwrap_or(winner.ucid),
-            identifiers: self.write.identifiers.clone(),
+            via: look.tile_in(winner).unwrap_or(winner.ucid),
+            by: hash,
+            identifiers: self.record.carried.iter().map(|carried| carried.identifier.clone()).collect(),
+            grounds: Grounds {
+                strategy: self.identity.rules.strategy.version,
+                rank,
+                below: look.decision.best.is_some_and(|best| best < rank),
+                no_primary: look.decision.no_primary,
+                brings_loser: further.ucid == loser.ucid,
+            },
             request: self.write.request.clone(),
             source: self.write.source.clone(),
-            at: self.identity.service.clock.now(),
+            at: self.identity.now(),
         };
         self.identity.link(winner, loser, fact).await?;
         self.linked = true;
-        Ok(())
+        Ok(Step::Taken)
     }
 
-    /// An alias may lead to a live row that does not list it: a writer died, or lost a race, between claiming and
-    /// committing. It is taken from there before it is claimed for another.
-    async fn release(&self, leads: &[Lead], person: Option<Ucid>) -> Result<Step, Error> {
-        let by_ucid = leads.len() - self.hashes.len();
-        for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
-            let Some(root) = lead.root.as_ref().filter(|root| !lead.held && Some(root.ucid) != person) else {
+    /// Takes identifiers from rows that they leave: a value that moves, a former value that is given away, and what a
+    /// writer left behind who died, or lost a race, between claiming and committing.
+    async fn release(&self, look: &Look) -> Result<Step, Error> {
+        let person = look.person().map(|root| root.ucid);
+        for (by, lead) in look.leads.iter().enumerate() {
+            let wanted = matches!(look.decision.fates[by], Fate::Attach | Fate::Former | Fate::Take);
+            if !wanted
+                || !self.record.rules[by].is_primary()
+                || lead.holders.iter().any(|holder| Some(holder.root.ucid) == person)
+            {
                 continue;
-            };
-            self.identity.release(root, *hash).await?;
-            return Ok(Step::Taken);
+            }
+            if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
+                self.identity.release(root, self.record.carried[by].hash).await?;
+                return Ok(Step::Taken);
+            }
         }
         Ok(Step::None)
     }
 
-    /// Claims the aliases that lead nowhere for the tile, all at once. A race lost here leaves an alias that leads to a
-    /// row which does not list it: to nothing.
-    async fn claim(&self, leads: &[Lead], tile: Ucid) -> Result<Step, Error> {
-        let by_ucid = leads.len() - self.hashes.len();
-        let free = leads[by_ucid..].iter().zip(&self.hashes).filter(|(lead, _)| lead.root.is_none());
-        let claims = free.map(|(lead, hash)| async move {
-            let alias = Alias { owner: Some(tile), erased: lead.erased };
-            self.identity.swap_alias(*hash, lead.alias, &alias).await
+    /// Claims the aliases that do not lead to the person yet, all at once. A race lost here leaves an alias that leads to
+    /// a row which does not list it: to nothing.
+    async fn claim(&self, look: &Look, draft: &Draft) -> Result<Step, Error> {
+        let claims = draft.homes.iter().filter_map(|(by, home)| Some((*by, look.claim(&self.record, *by, *home)?)));
+        let claims = claims.map(|(by, alias)| async move {
+            self.identity.swap_alias(self.record.carried[by].hash, look.leads[by].version, &alias).await
         });
         let claims = try_join_all(claims).await?;
         Ok(if claims.is_empty() { Step::None } else { Step::Taken })
     }
 
-    /// Reads the aliases that the row does not list yet once more, after the row: if they still lead here, a commit that
-    /// finds the row unchanged may list them.
-    async fn unmoved(&self, leads: &[Lead], root: &Root) -> Result<bool, Error> {
+    /// Keeps count of whom an identifier was refused to join.
+    async fn note_met(&self, look: &Look) -> Result<Step, Error> {
+        let Some(person) = look.person() else { return Ok(Step::None) };
+        for refusal in &look.decision.refusals {
+            let (hash, other) = (self.record.carried[refusal.by].hash, look.people[refusal.profile].ucid);
+            if self.meet(hash, &look.leads[refusal.by], [person.ucid, other]).await? == Step::Taken {
+                return Ok(Step::Taken);
+            }
+        }
+        Ok(Step::None)
+    }
+
+    /// Notes in an alias that its value met these profiles; beyond [`limits::SHARED_BY`] of them it is blocked.
+    async fn meet(&self, hash: RowHash, lead: &Lead, people: [Ucid; 2]) -> Result<Step, Error> {
+        let new: Vec<Ucid> = people.into_iter().filter(|ucid| !lead.alias.met.contains(ucid)).collect();
+        if new.is_empty() || lead.alias.blocked.is_some() {
+            return Ok(Step::None);
+        }
+        let mut alias = Alias::clone(&lead.alias);
+        alias.met.extend(new);
+        if alias.met.len() > limits::SHARED_BY {
+            self.identity.block(hash, lead.version, alias).await?;
+        } else {
+            self.identity.swap_alias(hash, lead.version, &alias).await?;
+        }
+        Ok(Step::Taken)
+    }
+
+    /// Reads the aliases that the row does not list yet once more, after the row: if they still lead where they did, a
+    /// commit that finds the row unchanged may list them.
+    async fn is_unmoved(&self, look: &Look, root: &Root) -> Result<bool, Error> {
         if self.identity.service.has(Defect::AliasNotReadAgain) {
             return Ok(true);
         }
-        let by_ucid = leads.len() - self.hashes.len();
-        for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
-            if root.live.holder(*hash).is_some() {
+        for (carried, lead) in self.record.carried.iter().zip(&look.leads) {
+            if root.live.holder(carried.hash).is_some() {
                 continue;
             }
-            let now = self.identity.resolve(*hash).await?;
-            let same_row = now.root.as_ref().is_some_and(|to| to.ucid == root.ucid && to.version == root.version);
-            if !same_row || now.tile != lead.tile {
+            let now = self.identity.resolve(carried.hash).await?;
+            let here = |lead: &Lead| lead.roots().any(|to| to.ucid == root.ucid && !to.is_still(root));
+            if !lead.is_unmoved(&now) || here(&now) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    async fn commit(&self, root: &Root, draft: Draft) -> Result<Round, Error> {
+    async fn commit(&self, look: &Look, root: &Root, draft: Draft) -> Result<Round, Error> {
         let (tile, ucid) = (draft.tile, root.ucid);
         let mut live = Live { tiles: draft.tiles, ..Live::clone(&root.live) };
         live.ops = self.identity.unfinished(&root.live.ops).await?;
@@ -353,13 +381,15 @@ impl Upsert<'_> {
         live.tiles.entry(tile).or_default().remember(op);
         let rendered = self.identity.render(ucid, &live);
         let bytes = codec::encode_live(&live, &rendered);
-        if self.write_row(root, tile, op, bytes).await? == Fate::NotDone {
+        if self.write_row(root, tile, op, bytes).await? == Outcome::NotDone {
             return Ok(Round::Again);
         }
         if self.write.idempotency.is_some() {
             self.finish_op(tile).await?;
         }
-        Ok(Round::Written(Written { body: rendered.answer, ucid, etag: Some(rendered.etag.into()) }))
+        let (not_attached, not_linked) = (look.not_attached(&self.record), look.not_linked(&self.record));
+        let etag = Some(rendered.etag.into());
+        Ok(Round::Written(Written { body: rendered.answer, ucid, etag, not_attached, not_linked }))
     }
 
     /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.
@@ -375,16 +405,16 @@ impl Upsert<'_> {
 
     /// The guarded write of the row. An unknown outcome is learnt before anything else is done: while the row is as it
     /// was, the same write again; once it moved on, the operation is looked for in its tile, wherever that is by then.
-    async fn write_row(&self, root: &Root, tile: Ucid, op: u64, bytes: Bytes) -> Result<Fate, Error> {
+    async fn write_row(&self, root: &Root, tile: Ucid, op: u64, bytes: Bytes) -> Result<Outcome, Error> {
         let mut swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
         if swap == Swap::Unknown && self.identity.service.has(Defect::RetryWithoutFate) {
-            return Ok(Fate::NotDone);
+            return Ok(Outcome::NotDone);
         }
         let mut doubtful = false;
         for _ in 0..limits::ROUNDS {
             match swap {
-                Swap::Done(_) => return Ok(Fate::Done),
-                Swap::Conflict if !doubtful => return Ok(Fate::NotDone),
+                Swap::Done(_) => return Ok(Outcome::Done),
+                Swap::Conflict if !doubtful => return Ok(Outcome::NotDone),
                 Swap::Conflict | Swap::Unknown => doubtful = true,
             }
             let (version, _) = self.identity.row(root.ucid).await?;
@@ -397,12 +427,10 @@ impl Upsert<'_> {
     }
 
     /// What became of an operation whose row has moved on. The guard keeps a late write from landing now.
-    async fn fate(&self, root: &Root, tile: Ucid, op: u64) -> Result<Fate, Error> {
+    async fn fate(&self, root: &Root, tile: Ucid, op: u64) -> Result<Outcome, Error> {
         for _ in 0..limits::ROUNDS {
             let lead = self.identity.resolve_ucid(tile).await?;
-            let Some(now) = lead.root else {
-                return Err(Code::ErasedMeanwhile.into());
-            };
+            let Some(now) = lead.roots().next().cloned() else { return Err(Code::ErasedMeanwhile.into()) };
             if now.live.is_busy() {
                 self.identity.settle(now.ucid).await?;
                 continue;
@@ -410,11 +438,11 @@ impl Upsert<'_> {
             let known = |root: &Root| root.live.tiles.get(&tile).map_or_else(Vec::new, |tile| tile.ops.clone());
             let (before, after) = (known(root), known(&now));
             if after.contains(&op) {
-                return Ok(Fate::Done);
+                return Ok(Outcome::Done);
             }
             // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
             let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
-            return if remembered { Ok(Fate::NotDone) } else { Err(Code::StoreUnknown.into()) };
+            return if remembered { Ok(Outcome::NotDone) } else { Err(Code::StoreUnknown.into()) };
         }
         Err(Code::StoreUnknown.into())
     }
@@ -429,31 +457,7 @@ enum Step {
 
 /// What became of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Outcome {
     Done,
     NotDone,
-}
-
-impl Lead {
-    fn leads_to(&self, ucid: Ucid) -> bool {
-        self.root.as_ref().is_some_and(|root| root.ucid == ucid)
-    }
-}
-
-/// The people that a record names: the literal rule, by which every identifier that leads to somebody names them.
-fn people(leads: &[Lead]) -> Vec<Root> {
-    let mut people: Vec<Root> = Vec::new();
-    for root in leads.iter().filter(|lead| lead.held).filter_map(|lead| lead.root.as_ref()) {
-        if people.iter().all(|known| known.ucid != root.ucid) {
-            people.push(root.clone());
-        }
-    }
-    people
-}
-
-impl Profile {
-    /// The live row in it.
-    pub fn live(&self) -> Option<&Live> {
-        if let Profile::Live(live) = self { Some(live) } else { None }
-    }
 }

@@ -1,6 +1,6 @@
 //! Rules 1 to 5 of contract section 6, from what was looked up to what is to be done.
 
-use super::{Class, Contested, Rule, listed};
+use super::{Class, Contested, Grounds, Rule, listed};
 use crate::tables::RowHash;
 use std::cmp::Ordering;
 
@@ -63,6 +63,8 @@ pub enum Why {
     Limit,
     /// The value sits on several profiles.
     Shared,
+    /// The identifier left the profile before the merge.
+    Left,
 }
 
 /// That an identifier's profile was left alone.
@@ -102,6 +104,10 @@ pub struct Decision {
     pub refusals: Vec<Refusal>,
     /// What becomes of each identifier, in the order of the record.
     pub fates: Vec<Fate>,
+    /// The best class and priority that was looked up.
+    pub best: Option<(Class, u8)>,
+    /// Whether the record has no primary that takes part.
+    pub no_primary: bool,
     /// Whether a `ucid` was named whose best kind the record would replace (409).
     pub ucid_conflict: bool,
     /// Whether the record has no identifier that may be looked up (400).
@@ -125,7 +131,9 @@ pub fn decide(
     let mut together = Vec::from_iter(ucid);
     let mut merges = Vec::new();
     for by in case.order.clone() {
-        let Some(leads) = record[by].leads.filter(|leads| !leads.former && !together.contains(&leads.to)) else { continue };
+        let Some(leads) = record[by].leads.filter(|leads| !leads.former && !together.contains(&leads.to)) else {
+            continue;
+        };
         match case.may_join(by, leads.to, leads.shared, &together) {
             Ok(()) if together.is_empty() => together.push(leads.to),
             Ok(()) => {
@@ -141,7 +149,26 @@ pub fn decide(
     }
     let fates = (0..record.len()).map(|by| case.fate(by, &together)).collect();
     let ucid_conflict = ucid.is_some_and(|ucid| case.replaces_best(ucid));
-    Decision { person, merges, refusals: case.alone, fates, ucid_conflict, unusable: false }
+    let (best, no_primary) = (case.best, case.no_primary());
+    Decision { person, merges, refusals: case.alone, fates, best, no_primary, ucid_conflict, unusable: false }
+}
+
+/// Judges once more, by what both people hold now, what was decided before: rules a to c for a further profile and the
+/// people that it was to join.
+pub fn judge(grounds: &Grounds, further: &[Holds], others: &[Holds]) -> Result<(), Why> {
+    if grounds.below && further.iter().any(|held| held.rule.rank() < grounds.rank) {
+        return Err(Why::Better);
+    }
+    for held in further.iter().filter(|held| held.rule.keeps_one()) {
+        if others.iter().any(|other| other.family == held.family && other.same != held.same) {
+            return Err(Why::OneKept(held.family.clone()));
+        }
+    }
+    let has_primary = |holds: &[Holds]| holds.iter().any(|held| held.rule.is_primary());
+    if grounds.no_primary && has_primary(further) && has_primary(others) {
+        return Err(Why::BothPrimary);
+    }
+    Ok(())
 }
 
 struct Case<'a> {
@@ -200,8 +227,7 @@ impl Case<'_> {
         if shared {
             return Err(Why::Shared);
         }
-        let no_primary = self.record.iter().all(|named| named.blocked || !named.rule.is_primary());
-        if no_primary && self.has_primary(&[to]) && self.has_primary(together) {
+        if self.no_primary() && self.has_primary(&[to]) && self.has_primary(together) {
             return Err(Why::BothPrimary);
         }
         (self.may_meet)(together, to)
@@ -236,13 +262,18 @@ impl Case<'_> {
         rule.is_primary() && rule.contested == Contested::Stay && self.alone.iter().any(|alone| alone.by == by)
     }
 
+    fn no_primary(&self) -> bool {
+        self.record.iter().all(|named| named.blocked || !named.rule.is_primary())
+    }
+
     fn has_primary(&self, people: &[usize]) -> bool {
         people.iter().flat_map(|person| &self.people[*person].holds).any(|held| held.rule.is_primary())
     }
 
     /// Rule 3: all that was looked up are former values of one profile.
     fn all_former(&self) -> Option<usize> {
-        let mut to = self.order.iter().map(|by| self.record[*by].leads.filter(|leads| leads.former).map(|leads| leads.to));
+        let mut to =
+            self.order.iter().map(|by| self.record[*by].leads.filter(|leads| leads.former).map(|leads| leads.to));
         let first = to.next()??;
         to.all(|other| other == Some(first)).then_some(first)
     }
@@ -270,12 +301,12 @@ impl Case<'_> {
         let named = &self.record[by];
         let current = |other: &usize| {
             let leads = self.record[*other].leads;
-            leads.is_some_and(|leads| !leads.former && together.contains(&leads.to)) && self.listed(*other, by) == Ordering::Less
+            leads.is_some_and(|leads| !leads.former && together.contains(&leads.to))
+                && self.listed(*other, by) == Ordering::Less
         };
         let by_ucid = self.ucid.and_then(|ucid| self.best_held(ucid));
-        let named_by_ucid = by_ucid.is_some_and(|best| {
-            listed((&best.rule, &best.family), (&named.rule, &named.family)) == Ordering::Less
-        });
+        let named_by_ucid = by_ucid
+            .is_some_and(|best| listed((&best.rule, &best.family), (&named.rule, &named.family)) == Ordering::Less);
         named_by_ucid || self.order.iter().any(current)
     }
 
