@@ -87,6 +87,10 @@ codes! {
     UcidConflict = "identity.ucid_conflict", Conflict, "The write names a profile by ucid and carries another value of its best identifier";
     /// With `Prefer: handling=strict`: the record would not be attached or linked in full.
     NotInFull = "identity.not_in_full", Conflict, "Some identifiers of the record would stay with another profile; nothing was done";
+    /// A strategy that cannot be used.
+    BadStrategy = "strategy.invalid", Invalid, "The strategy cannot be used as it is";
+    /// A list of blocked values that cannot be used.
+    BadBlocklist = "blocked.invalid", Invalid, "The list of blocked values cannot be used as it is";
     /// A split names a profile that was not merged into the other.
     NotLinked = "split.not_linked", Invalid, "The profile of linkedUcid was not merged into the profile of ucid";
     /// A split names a profile that was folded into the other for good.

@@ -7,12 +7,14 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`id`], [`value`], [`patch`] | names and values, within their bounds |
+//! | [`catalogue`] | forms of identifiers and their hashes, groups, types, marks |
 //! | [`org`] | organisations and API keys, as stored |
 //! | [`profile`] | what a profile row holds, the fold, the answer's bytes |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
+pub mod catalogue;
 pub mod defect;
 pub mod error;
 pub mod id;

@@ -97,6 +97,22 @@ pub const ORG_PER_SECOND: u32 = 200;
 pub const ORG_PER_MINUTE: u32 = 10_000;
 /// Kinds that a strategy lists.
 pub const STRATEGY_KINDS: usize = 200;
+/// Kinds of identifier in one catalogue.
+pub const CATALOGUE_KINDS: usize = 256;
+/// Hashes that one kind derives: as many as there are of a telephone number.
+pub const KIND_DERIVES: usize = 9;
+/// Attributes in one catalogue.
+pub const CATALOGUE_ATTRIBUTES: usize = 2_000;
+/// Groups in one catalogue.
+pub const CATALOGUE_GROUPS: usize = 256;
+/// Consents in one catalogue.
+pub const CATALOGUE_CONSENTS: usize = 256;
+/// Days for which a consent may be shown: a hundred years.
+pub const CONSENT_TTL_DAYS: u32 = 36_500;
+/// Values and patterns that an organisation blocks beside those from the start.
+pub const BLOCKED_VALUES: usize = 1_000;
+/// Bytes that one compiled pattern may take.
+pub const PATTERN_BYTES: usize = 64 * 1024;
 /// Items on one page of a list.
 pub const PAGE: u16 = 100;
 
@@ -106,4 +122,5 @@ const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
 const _: () = assert!(PERSON_TILES < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
+const _: () = assert!(WRITE_IDENTIFIERS * (1 + KIND_DERIVES) <= PROFILE_IDENTIFIERS, "a write fits with its hashes");
 const _: () = assert!(TICKET_MS > LEASE_MS);

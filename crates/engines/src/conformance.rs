@@ -53,6 +53,9 @@ pub fn key(number: u8, sort: u8) -> Key {
     partition(number).row(&[sort])
 }
 
+/// The sort keys of no rows.
+const NOTHING: [u8; 0] = [];
+
 /// Bytes of a text, for tests.
 pub fn text(value: &'static str) -> Bytes {
     Bytes::from_static(value.as_bytes())
@@ -245,7 +248,7 @@ pub async fn a_removal_needs_the_version(store: Arc<dyn Store>) {
     assert_eq!(store.remove(&key(1, 1), second).await, Ok(Outcome::Written(second)));
     assert_eq!(get(&*store, &key(1, 1)).await, None);
     assert_eq!(store.remove(&key(1, 1), second).await, Ok(Outcome::Conflict));
-    assert_eq!(sorts(&*store, &partition(1), None, 9).await, []);
+    assert_eq!(sorts(&*store, &partition(1), None, 9).await, NOTHING);
 }
 
 /// Where a row was removed one can be created, and what was aimed at the old one does not land unless versions meet.
@@ -272,12 +275,12 @@ pub async fn a_scan_is_ordered_by_sort_key(store: Arc<dyn Store>) {
 /// A scan goes on after a sort key, whether or not a row has it, and stops at the limit.
 pub async fn a_scan_begins_after_and_ends_at_the_limit(store: Arc<dyn Store>) {
     fill(&*store, &partition(1), (1..=9).map(|sort| sort * 10)).await;
-    assert_eq!(sorts(&*store, &partition(1), None, 0).await, []);
+    assert_eq!(sorts(&*store, &partition(1), None, 0).await, NOTHING);
     assert_eq!(sorts(&*store, &partition(1), None, 3).await, [10, 20, 30]);
     assert_eq!(sorts(&*store, &partition(1), Some(30), 3).await, [40, 50, 60]);
     assert_eq!(sorts(&*store, &partition(1), Some(65), 3).await, [70, 80, 90]);
     assert_eq!(sorts(&*store, &partition(1), Some(75), u16::MAX).await, [80, 90]);
-    assert_eq!(sorts(&*store, &partition(1), Some(90), 3).await, []);
+    assert_eq!(sorts(&*store, &partition(1), Some(90), 3).await, NOTHING);
 }
 
 /// A scan shows the same value and version as a read, also after a row was replaced or removed.
@@ -303,7 +306,7 @@ pub async fn a_scan_stays_in_its_partition(store: Arc<dyn Store>) {
         assert!(rows.iter().all(|(sort, row)| sort[..] == row.value[..] && [0, number, 0xff].contains(&sort[0])));
         assert_eq!(rows.len(), if number == 0 || number == 0xff { 2 } else { 3 });
     }
-    assert_eq!(sorts(&*store, &partition(3), None, 100).await, []);
+    assert_eq!(sorts(&*store, &partition(3), None, 100).await, NOTHING);
 }
 
 /// The same partition and sort key in two tables are two rows. An empty partition is one, too.
@@ -334,7 +337,7 @@ pub async fn a_purge_takes_one_partition(store: Arc<dyn Store>) {
     assert!(get(&*store, &key(2, 7)).await.is_some(), "a hit, which an engine may remember");
     store.purge(&partition(2)).await.expect("the store answers");
     assert_eq!(get(&*store, &key(2, 7)).await, None);
-    assert_eq!(sorts(&*store, &partition(2), None, 999).await, []);
+    assert_eq!(sorts(&*store, &partition(2), None, 999).await, NOTHING);
     for untouched in [partition(1), partition(3)] {
         assert_eq!(sorts(&*store, &untouched, None, 999).await.len(), 256);
     }

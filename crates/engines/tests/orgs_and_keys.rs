@@ -51,15 +51,8 @@ impl Bench {
         let store = Faulty::new(memory.clone(), 1, FaultPlan::default());
         let world = Arc::new(World::default());
         world.now.store(1_000_000, Ordering::SeqCst);
-        let service = Service::open(Arc::new(store.clone()), world.clone(), world.clone())
-            .await
-            .unwrap();
-        Self {
-            service,
-            store,
-            memory,
-            world,
-        }
+        let service = Service::open(Arc::new(store.clone()), world.clone(), world.clone()).await.unwrap();
+        Self { service, store, memory, world }
     }
 
     async fn org(&self) -> OrgId {
@@ -71,10 +64,7 @@ impl Bench {
     }
 
     async fn opens(&self, secret: &str) -> Option<KeyFacts> {
-        self.service
-            .look_up_key(self.service.secret().api_key(secret))
-            .await
-            .unwrap()
+        self.service.look_up_key(self.service.secret().api_key(secret)).await.unwrap()
     }
 
     fn pass(&self, ms: Ms) {
@@ -113,10 +103,7 @@ async fn organisations_get_the_next_number_or_the_chosen_one() {
         given.push(bench.service.create_org(new_org(id)).await.unwrap().id.get());
     }
     assert_eq!(given, [1, 2, 3, 4, 900, 5]);
-    assert_eq!(
-        code(bench.service.create_org(new_org(Some(3))).await),
-        Some(Code::OrgTaken)
-    );
+    assert_eq!(code(bench.service.create_org(new_org(Some(3))).await), Some(Code::OrgTaken));
 }
 
 #[tokio::test]
@@ -127,11 +114,7 @@ async fn the_next_number_is_found_in_few_reads() {
     }
     let before = bench.store.calls();
     bench.org().await;
-    assert!(
-        bench.store.calls() - before < 30,
-        "{} calls",
-        bench.store.calls() - before
-    );
+    assert!(bench.store.calls() - before < 30, "{} calls", bench.store.calls() - before);
 }
 
 #[tokio::test]
@@ -146,23 +129,13 @@ async fn organisations_are_listed_in_pages_and_changed_in_part() {
     let rest = bench.service.orgs(Some(first.items[1].id), 3).await.unwrap();
     assert_eq!((ids(&rest.items), rest.more), (vec![3, 4, 5], false));
 
-    let patch = OrgPatch {
-        ids_per_fetch: Some(50),
-        name: Some("Other".into()),
-        ..OrgPatch::default()
-    };
+    let patch = OrgPatch { ids_per_fetch: Some(50), name: Some("Other".into()), ..OrgPatch::default() };
     let id = OrgId::new(2).unwrap();
     let after = bench.service.patch_org(id, &patch).await.unwrap();
-    assert_eq!(
-        (after.name.as_ref(), after.limits.ids_per_fetch, after.limits.per_second),
-        ("Other", 50, 200)
-    );
+    assert_eq!((after.name.as_ref(), after.limits.ids_per_fetch, after.limits.per_second), ("Other", 50, 200));
     assert_eq!(bench.service.org(id).await.unwrap(), after);
     let unknown = OrgId::new(77).unwrap();
-    assert_eq!(
-        code(bench.service.patch_org(unknown, &patch).await),
-        Some(Code::OrgUnknown)
-    );
+    assert_eq!(code(bench.service.patch_org(unknown, &patch).await), Some(Code::OrgUnknown));
     assert_eq!(code(bench.service.org(unknown).await), Some(Code::OrgUnknown));
 }
 
@@ -172,25 +145,16 @@ async fn a_key_opens_its_organisation_and_is_stored_as_a_hash_alone() {
     let org = bench.org().await;
     let shown = bench.key(org).await;
     let facts = bench.opens(&shown.secret).await.unwrap();
-    assert_eq!(
-        (facts.org, facts.key, facts.name.as_ref(), facts.until),
-        (org, shown.key.id, "web", Ms::MAX)
-    );
+    assert_eq!((facts.org, facts.key, facts.name.as_ref(), facts.until), (org, shown.key.id, "web", Ms::MAX));
     assert!(facts.scopes.has(Scope::ProfileRead) && !facts.scopes.has(Scope::OrgAdmin));
     assert!(bench.opens("of_nothing").await.is_none());
 
     let digits = shown.secret.strip_prefix(PREFIX).unwrap();
-    assert!(
-        digits.len() >= 27 && digits.bytes().all(|b| b.is_ascii_alphanumeric()),
-        "160 bits in base 62"
-    );
+    assert!(digits.len() >= 27 && digits.bytes().all(|b| b.is_ascii_alphanumeric()), "160 bits in base 62");
     assert_ne!(shown.secret, bench.key(org).await.secret);
     assert!(!format!("{shown:?}").contains(digits), "a secret is not for logs");
     for (_, row) in bench.memory.dump() {
-        assert!(
-            !contains(&row.value, &digits.as_bytes()[..8]),
-            "no row holds the secret"
-        );
+        assert!(!contains(&row.value, &digits.as_bytes()[..8]), "no row holds the secret");
     }
 }
 
@@ -238,10 +202,7 @@ async fn secrets_that_are_valid_at_once_are_bounded() {
         bench.service.rotate_key(org, key, 60_000).await.unwrap();
     }
     let rows = bench.memory.dump().len();
-    assert_eq!(
-        code(bench.service.rotate_key(org, key, 60_000).await),
-        Some(Code::TooManySecrets)
-    );
+    assert_eq!(code(bench.service.rotate_key(org, key, 60_000).await), Some(Code::TooManySecrets));
     assert_eq!(bench.memory.dump().len(), rows, "a refused rotation leaves no row");
     bench.pass(60_000);
     assert!(bench.service.rotate_key(org, key, 60_000).await.is_ok());
@@ -256,16 +217,9 @@ async fn a_revoked_or_expired_key_opens_nothing_and_stays_listed() {
     bench.service.revoke_key(org, revoked.key.id).await.unwrap();
     assert!(bench.opens(&revoked.secret).await.is_none() && bench.opens(&both.secret).await.is_none());
     bench.pass(7);
-    bench
-        .service
-        .revoke_key(org, revoked.key.id)
-        .await
-        .expect("again is well");
+    bench.service.revoke_key(org, revoked.key.id).await.expect("again is well");
 
-    let brief = NewKey {
-        expires: Some(1_000_100),
-        ..new_key("brief")
-    };
+    let brief = NewKey { expires: Some(1_000_100), ..new_key("brief") };
     let brief = bench.service.create_key(org, brief).await.unwrap();
     assert_eq!(bench.opens(&brief.secret).await.unwrap().until, 1_000_100);
     bench.pass(93);
@@ -275,10 +229,7 @@ async fn a_revoked_or_expired_key_opens_nothing_and_stays_listed() {
         assert_eq!(code(bench.service.rotate_key(org, key, 0).await), Some(Code::KeyEnded));
     }
     let listed = bench.service.keys(org, None, 10).await.unwrap().items;
-    assert_eq!(
-        listed.iter().map(|key| key.id).collect::<Vec<_>>(),
-        [revoked.key.id, brief.key.id]
-    );
+    assert_eq!(listed.iter().map(|key| key.id).collect::<Vec<_>>(), [revoked.key.id, brief.key.id]);
     assert_eq!(listed[0].revoked, Some(1_000_000), "the first revocation counts");
 }
 
@@ -288,20 +239,11 @@ async fn keys_of_another_organisation_are_unknown() {
     let (mine, other) = (bench.org().await, bench.org().await);
     let key = bench.key(mine).await.key.id;
     assert_eq!(code(bench.service.revoke_key(other, key).await), Some(Code::KeyUnknown));
-    assert_eq!(
-        code(bench.service.rotate_key(other, key, 0).await),
-        Some(Code::KeyUnknown)
-    );
+    assert_eq!(code(bench.service.rotate_key(other, key, 0).await), Some(Code::KeyUnknown));
     assert!(bench.service.keys(other, None, 10).await.unwrap().items.is_empty());
     let nobody = OrgId::new(99).unwrap();
-    assert_eq!(
-        code(bench.service.create_key(nobody, new_key("x")).await),
-        Some(Code::OrgUnknown)
-    );
-    assert_eq!(
-        code(bench.service.revoke_key(mine, KeyId::from_u128(1)).await),
-        Some(Code::KeyUnknown)
-    );
+    assert_eq!(code(bench.service.create_key(nobody, new_key("x")).await), Some(Code::OrgUnknown));
+    assert_eq!(code(bench.service.revoke_key(mine, KeyId::from_u128(1)).await), Some(Code::KeyUnknown));
 }
 
 #[tokio::test]
@@ -313,10 +255,7 @@ async fn an_organisation_has_at_most_a_thousand_keys_in_force() {
         bench.pass(1);
         bench.key(org).await;
     }
-    assert_eq!(
-        code(bench.service.create_key(org, new_key("x")).await),
-        Some(Code::TooManyKeys)
-    );
+    assert_eq!(code(bench.service.create_key(org, new_key("x")).await), Some(Code::TooManyKeys));
     bench.service.revoke_key(org, first).await.unwrap();
     assert!(bench.service.create_key(org, new_key("x")).await.is_ok());
 }
@@ -328,10 +267,7 @@ async fn check(bench: &Bench, org: OrgId, secrets: &[String]) {
         let Some(facts) = bench.opens(secret).await else {
             continue;
         };
-        let key = listed
-            .iter()
-            .find(|key| key.id == facts.key)
-            .expect("what works is listed");
+        let key = listed.iter().find(|key| key.id == facts.key).expect("what works is listed");
         assert_eq!(key.revoked, None, "what is revoked does not work");
     }
 }
@@ -361,10 +297,7 @@ async fn stopping_anywhere_leaves_only_listed_keys_and_a_second_try_succeeds() {
             let rotated = service.rotate_key(org, old.key.id, 1_000).await;
             bench.store.resume();
             secrets.extend(rotated.into_iter().map(|shown| shown.secret));
-            assert!(
-                bench.opens(&old.secret).await.is_some(),
-                "the old secret stays through its overlap"
-            );
+            assert!(bench.opens(&old.secret).await.is_some(), "the old secret stays through its overlap");
             check(&bench, org, &secrets).await;
 
             bench.store.stop_at(at, edge);
@@ -388,11 +321,7 @@ async fn lost_answers_neither_double_nor_undo_anything() {
         let mut turn = 0;
         bench.store.choose_by(move |call: &Call<'_>| {
             turn += u32::from(call.kind.changes());
-            if call.kind.changes() && turn % 2 == 1 {
-                fault
-            } else {
-                Fault::None
-            }
+            if call.kind.changes() && turn % 2 == 1 { fault } else { Fault::None }
         });
         let org = bench.org().await;
         let (first, second) = (bench.key(org).await, bench.key(org).await);
@@ -401,15 +330,8 @@ async fn lost_answers_neither_double_nor_undo_anything() {
         bench.store.settle_limbo().await.unwrap();
 
         assert_eq!(bench.service.orgs(None, 10).await.unwrap().items.len(), 1, "{fault:?}");
-        assert_eq!(
-            bench.service.keys(org, None, 10).await.unwrap().items.len(),
-            2,
-            "{fault:?}"
-        );
+        assert_eq!(bench.service.keys(org, None, 10).await.unwrap().items.len(), 2, "{fault:?}");
         assert!(bench.opens(&rotated.secret).await.is_some(), "{fault:?}");
-        assert!(
-            bench.opens(&first.secret).await.is_none() && bench.opens(&second.secret).await.is_none(),
-            "{fault:?}"
-        );
+        assert!(bench.opens(&first.secret).await.is_none() && bench.opens(&second.secret).await.is_none(), "{fault:?}");
     }
 }

@@ -1,2 +1,5 @@
-//! The server.
-fn main() {}
+//! The command `onefold`.
+
+fn main() -> std::process::ExitCode {
+    onefold::cli::main()
+}

@@ -250,8 +250,10 @@ impl Entry {
             None => self.added = Some(new),
             Some(old) => {
                 old.first = old.first.min(new.first);
-                if new.last >= old.last {
+                if new.last.0 > old.last.0 {
                     (old.last, old.source) = (new.last, new.source);
+                } else if new.last.0 == old.last.0 {
+                    old.source = new.source; // said twice at one moment: it stands where it was
                 }
             }
         }

@@ -56,7 +56,7 @@ impl Shown {
 /// Folds the tiles of one person, who holds these identifiers.
 pub fn fold(tiles: &Tiles, held: &[Holding<'_>]) -> Shown {
     Shown {
-        created: tiles.values().map(|tile| tile.created).min().unwrap_or(0),
+        created: tiles.values().map(|tile| tile.created).filter(|created| *created > 0).min().unwrap_or(0), // 0: never written
         updated: tiles.values().map(|tile| tile.updated).max().unwrap_or(0),
         groups: fold_groups(tiles),
         preferences: newest_by_name(tiles, |tile| &tile.preferences)

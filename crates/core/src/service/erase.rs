@@ -81,7 +81,8 @@ impl Tenant<'_> {
             BeginDelete::Go(deletion) => deletion,
             BeginDelete::Done(deleted) => return Ok(deleted),
         };
-        let erasures = delete.sought.iter().map(|sought| identity.erase(sought, deletion));
+        // Collected, so that no closure is held across an await: the compiler could not tell that it may be sent.
+        let erasures: Vec<_> = delete.sought.iter().map(|sought| identity.erase(sought, deletion)).collect();
         let erasures: Vec<Erasure> = stream::iter(erasures).buffered(limits::AT_ONCE).try_collect().await?;
         let done = sum_up(&erasures, deletion);
         if done.deleted.is_empty() && erasures.contains(&Erasure::Before) {
@@ -208,7 +209,7 @@ impl Identity<'_> {
             return Ok(());
         }
         let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
-        let freed = erased.aliases.iter().map(|hash| self.entomb(*hash, &erased.tiles, tombstone));
+        let freed: Vec<_> = erased.aliases.iter().map(|hash| self.entomb(*hash, &erased.tiles, tombstone)).collect();
         stream::iter(freed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
         self.leave_ticket_for(Task::Bury, ucid, time::end_of_next_year(erased.at)).await?;
         let cleaned = Profile::Erased(Erased { cleaned: true, ..erased });

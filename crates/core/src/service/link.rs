@@ -192,8 +192,3 @@ fn join(live: &mut Live, pending: &Pending, sealed: Sealed) {
     let new: Vec<_> = sealed.ops.into_iter().filter(|op| !live.ops.contains(op)).collect();
     live.ops.extend(new);
 }
-
-/// The tiles of several people together, as a link of them would make it.
-pub(crate) fn together<'a>(people: impl IntoIterator<Item = &'a Root>) -> Tiles {
-    people.into_iter().flat_map(|root| root.live.tiles.clone()).collect()
-}

@@ -4,6 +4,7 @@
 //! that organisation, where the steps of identity live.
 
 mod blocked;
+pub mod catalogue;
 mod draft;
 pub mod erase;
 pub mod fetch;
@@ -14,6 +15,7 @@ mod operation;
 pub mod orgs;
 mod record;
 pub mod split;
+pub mod strategy;
 pub mod sweep;
 pub mod upsert;
 
@@ -93,7 +95,7 @@ impl Service {
         false
     }
 
-    /// The service for one organisation, by these definitions.
+    /// The service for one organisation, by these definitions. Whoever calls keeps them for a second at most.
     pub fn tenant(&self, org: OrgId, rules: Arc<Rules>) -> Tenant<'_> {
         Tenant { service: self, org, rules }
     }
@@ -142,3 +144,5 @@ impl Tenant<'_> {
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worked;

@@ -18,6 +18,8 @@ pub(crate) struct Record {
     pub(crate) rules: Vec<Rule>,
     /// Which of them a list or a pattern blocks.
     blocked: Vec<bool>,
+    /// The kind that the record itself named.
+    named_as: Vec<Box<str>>,
 }
 
 impl Record {
@@ -25,10 +27,11 @@ impl Record {
         let (rules, now) = (identity.rules, identity.now());
         let received =
             if identity.service.has(Defect::ExpireOnWrongClock) { write.timestamp.unwrap_or(now) } else { now };
-        let mut record = Self { carried: Vec::new(), rules: Vec::new(), blocked: Vec::new() };
-        for identifier in &write.identifiers {
-            let same = identity.hash(&rules.canonical(identifier));
-            for identifier in rules.expand(identifier) {
+        let mut record = Self { carried: Vec::new(), rules: Vec::new(), blocked: Vec::new(), named_as: Vec::new() };
+        for given in &write.identifiers {
+            let same = identity.hash(&rules.canonical(given));
+            for identifier in rules.expand(given) {
+                record.named_as.push(given.kind().into());
                 let rule = rules.rule(identifier.kind());
                 record.blocked.push(rules.blocks(&identifier));
                 record.rules.push(rule);
@@ -105,7 +108,7 @@ impl Record {
     }
 
     fn kinds(&self, places: impl Iterator<Item = usize>) -> Vec<Box<str>> {
-        let mut kinds: Vec<Box<str>> = places.map(|by| self.carried[by].identifier.kind().into()).collect();
+        let mut kinds: Vec<Box<str>> = places.map(|by| self.named_as[by].clone()).collect();
         kinds.dedup();
         kinds
     }

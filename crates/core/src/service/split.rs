@@ -78,7 +78,7 @@ impl Identity<'_> {
         if !self.service.has(Defect::SplitWithoutApart) {
             let left: BTreeSet<Ucid> = via.into_iter().chain([root.ucid]).collect();
             for tile in &left {
-                live.tiles.entry(*tile).and_modify(|tile| drop(tile.apart.insert(linked)));
+                live.tiles.entry(*tile).and_modify(|tile| tile.apart.extend([linked]));
             }
             live.tiles.entry(linked).and_modify(|tile| tile.apart.extend(left));
         }

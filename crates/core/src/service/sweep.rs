@@ -12,6 +12,7 @@ use crate::store::Row;
 use crate::tables::{self, Sort};
 use crate::time::Ms;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Work that may be unfinished, or that is due later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +120,8 @@ impl Service {
 
     async fn work(&self, row: &Row) -> Result<(), Error> {
         let ticket = Ticket::decode(&row.value)?;
-        let identity = self.tenant(ticket.org).identity(ticket.region);
+        let tenant = self.tenant(ticket.org, Arc::new(self.rules(ticket.org).await?));
+        let identity = tenant.identity(ticket.region);
         match ticket.task {
             Task::Settle => identity.settle(ticket.ucid).await,
             Task::Clean => identity.clean(ticket.ucid).await,

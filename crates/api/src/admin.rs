@@ -1,0 +1,140 @@
+//! Administration: organisations and keys (contract section 11). Moments are milliseconds since the Unix epoch, as
+//! numbers. Members that may be missing from a request are `None` here and left out.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of `POST /admin/v1/orgs` and, with every member optional and without `orgId`, of `PATCH …/orgs/{orgId}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrgBody {
+    /// What people call it: 1 to 128 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its number, where it is chosen: 1 to 2^53 − 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<u64>,
+    /// Where its profiles may live, in the order in which a fetch looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<String>>,
+    /// How much it may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsBody>,
+    /// What a write answers where the caller does not say: `profile` or `minimal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_answer: Option<String>,
+}
+
+/// Limits in a request; what is missing stays as it is, or has its default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitsBody {
+    /// Requests a second; 0 means no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// Requests a minute; 0 means no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<u32>,
+    /// Values in one search: 1 to 500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids_per_fetch: Option<u16>,
+}
+
+/// An organisation, as answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrgView {
+    /// Its number.
+    pub org_id: u64,
+    /// What people call it.
+    pub name: String,
+    /// Where its profiles may live, in the order in which a fetch looks.
+    pub regions: Vec<String>,
+    /// How much it may call.
+    pub limits: LimitsView,
+    /// What a write answers where the caller does not say: `profile` or `minimal`.
+    pub write_answer: String,
+    /// When it was made.
+    pub created_at: u64,
+}
+
+/// The limits of an organisation; 0 means none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitsView {
+    /// Requests a second.
+    pub per_second: u32,
+    /// Requests a minute.
+    pub per_minute: u32,
+    /// Values in one search.
+    pub ids_per_fetch: u16,
+}
+
+/// The body of `POST …/keys`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyBody {
+    /// What people call it: 1 to 64 bytes; the default `source` of what it writes.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// From when on it no longer works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// How much it may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// How much a key may call; 0 means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// Requests a second.
+    pub per_second: u32,
+    /// Requests a minute.
+    pub per_minute: u32,
+}
+
+/// The body of `POST …/keys/{keyId}/rotate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotateBody {
+    /// For how many seconds more the old secret works: 0 to 7 776 000 (90 days).
+    pub overlap_seconds: u64,
+}
+
+/// A key, as answered. `apikey` is there only in the answer that made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyView {
+    /// Its id; stays when it is rotated.
+    pub key_id: String,
+    /// The secret: what callers send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apikey: Option<String>,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// How much it may call.
+    pub rate_limit: Option<RateLimit>,
+    /// When it was made.
+    pub created_at: u64,
+    /// From when on it no longer works.
+    pub expires_at: Option<u64>,
+    /// When it got its newest secret, if it was rotated.
+    pub rotated_at: Option<u64>,
+    /// Until when the secrets before the newest one work, the longest of them.
+    pub old_secret_until: Option<u64>,
+    /// When it was revoked.
+    pub revoked_at: Option<u64>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListView<T> {
+    /// At most as many as were asked for.
+    pub items: Vec<T>,
+    /// What to send as `cursor` for the next page; null on the last.
+    pub next: Option<String>,
+}

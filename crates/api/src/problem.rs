@@ -1,0 +1,54 @@
+//! What an answer says when a request was not done (contract section 3): RFC 9457.
+
+use serde::{Deserialize, Serialize};
+
+/// A problem, `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The page of its code.
+    #[serde(rename = "type")]
+    pub page: String,
+    /// The status in words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+    /// The status in words, for older clients.
+    pub error: String,
+    /// What is wrong, for older clients.
+    pub message: String,
+    /// What is wrong, for programs. Stable.
+    pub code: String,
+    /// The request, for whoever looks into the server's log.
+    pub request_id: String,
+    /// Whether to repeat the request.
+    pub retry: Retry,
+    /// Every fault that was found.
+    #[serde(default)]
+    pub errors: Vec<Fault>,
+    /// Whether people were linked before the request failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub linked: bool,
+}
+
+/// Whether to repeat a request that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Retry {
+    /// It fails again.
+    No,
+    /// Nothing was done; it may work later.
+    Later,
+    /// It may have been done: repeat it with the same `Idempotency-Key`.
+    Same,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where in the body, as a JSON pointer; `#Name` for a header.
+    pub pointer: String,
+    /// What.
+    pub detail: String,
+}

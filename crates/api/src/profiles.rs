@@ -1,0 +1,132 @@
+//! Profiles: search, write, delete (contract sections 4, 5, 7). Members that may be missing are `None` and left out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The body of `POST /cdp/v1/users/_search`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchBody {
+    /// The organisation.
+    pub org_id: u64,
+    /// Values by kind; any of them is enough.
+    pub search: BTreeMap<String, Vec<String>>,
+    /// Where to look; all regions if missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<String>>,
+    /// What to show, names by section; everything if missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<BTreeMap<String, Vec<String>>>,
+    /// What to show besides: `matched`, `sources`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include: Option<Vec<String>>,
+    /// An ETag: 204 if the answer would still be that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
+    /// `404` or `empty`: what nothing found is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_missing: Option<String>,
+}
+
+/// One profile in an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// When it last changed, milliseconds.
+    pub updated_ts: u64,
+    /// When it was made, milliseconds.
+    pub created_ts: u64,
+    /// Groups of attributes.
+    pub profile: Map<String, Value>,
+    /// Identifiers by kind, and `linkedUcid`.
+    pub ids: Map<String, Value>,
+    /// Marketing preferences.
+    pub mkt_preferences: Map<String, Value>,
+    /// Consents.
+    pub consent: Map<String, Value>,
+    /// Where it lives.
+    pub region: String,
+    /// Its name.
+    pub ucid: String,
+}
+
+/// The body of `POST /cdp/v1/users`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WriteBody {
+    /// The organisation.
+    pub org_id: u64,
+    /// Where the profile lives.
+    pub region: String,
+    /// One value by kind; all name one person.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ids: BTreeMap<String, String>,
+    /// What is said.
+    pub upsert: Upsert,
+    /// The profile meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ucid: Option<String>,
+    /// When it was true, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<u64>,
+    /// Where it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// What a write says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Upsert {
+    /// Attributes and groups.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub profile: Map<String, Value>,
+    /// Marketing preferences.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub mkt_preferences: Map<String, Value>,
+    /// Consents.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Map<String, Value>,
+}
+
+/// The body of `POST /cdp/v1/users/_delete`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteBody {
+    /// The organisation.
+    pub org_id: u64,
+    /// Where the profiles live.
+    pub region: String,
+    /// One kind and its values; `ucid` is one.
+    pub ids: BTreeMap<String, Vec<String>>,
+    /// Whether to tell the administrator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub send_email_notification: bool,
+}
+
+/// The answer to a delete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteAnswer {
+    /// UCIDs of the people that it came to.
+    pub ucids: Vec<String>,
+    /// UCIDs of the people that it deleted.
+    pub deleted_profiles: Vec<String>,
+    /// Values that led to nobody, as sent.
+    pub profiles_not_found: Vec<String>,
+    /// Names the delete.
+    pub deletion_id: String,
+    /// Whether anybody was told.
+    pub notification: Notification,
+}
+
+/// Whether anybody was told of a delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notification {
+    /// It was not asked for.
+    None,
+    /// The administrator was told.
+    Sent,
+    /// There is no mail to tell anybody by.
+    NotConfigured,
+}

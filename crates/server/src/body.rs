@@ -1,0 +1,76 @@
+//! The body of a request: of the right media type, in time, within its bound, decoded.
+
+use crate::app::App;
+use crate::encoding::Coding;
+use crate::problem::{Problem, ServerCode};
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body_util::BodyExt;
+
+/// Reads a JSON body whole: 413 if it is larger than `limit` bytes before or after decoding, 415 if it is not JSON in a
+/// known coding, 408 if it does not come in time (contract section 3).
+pub async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    check_media_type(headers)?;
+    let coding = Coding::of_body(headers)?;
+    let body = tokio::time::timeout(app.config.server.body_timeout(), collect(body, limit)).await;
+    let body = body.map_err(|_| ServerCode::Timeout)??;
+    match coding {
+        None => Ok(body),
+        Some(coding) => coding.decode(&body, limit),
+    }
+}
+
+/// A body of no media type is taken for JSON: it is read strictly anyway.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    if value == "application/json" || value.to_str().is_ok_and(is_json) {
+        Ok(())
+    } else {
+        Err(ServerCode::MediaType.into())
+    }
+}
+
+fn is_json(value: &str) -> bool {
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let utf8 = |part: &str| {
+        let charset = part.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        charset.is_none_or(|(_, charset)| charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
+    };
+    json && parts.all(utf8)
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ServerCode::TooLarge.into());
+    }
+    // Most bodies come in one piece, which is then used as it is.
+    let first = next(&mut body).await?.unwrap_or_default();
+    let Some(second) = next(&mut body).await? else { return bounded(first, limit) };
+    let mut all = BytesMut::from(first);
+    let mut piece = Some(second);
+    while let Some(bytes) = piece {
+        if all.len() + bytes.len() > limit {
+            return Err(ServerCode::TooLarge.into());
+        }
+        all.extend_from_slice(&bytes);
+        piece = next(&mut body).await?;
+    }
+    Ok(all.freeze())
+}
+
+fn bounded(body: Bytes, limit: usize) -> Result<Bytes, Problem> {
+    if body.len() > limit { Err(ServerCode::TooLarge.into()) } else { Ok(body) }
+}
+
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ServerCode::Unreadable)?;
+        if let Ok(bytes) = frame.into_data() {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}

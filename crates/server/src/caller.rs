@@ -1,0 +1,64 @@
+//! Who calls, and what they may do. A handler names the permission that it needs in its signature: [`Reader`],
+//! [`Writer`], [`Deleter`] and so on. Finding out who calls is `auth.rs`.
+
+use crate::app::App;
+use crate::auth;
+use crate::problem::{Problem, ServerCode};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use onefold_core::id::OrgId;
+use onefold_core::org::{Org, Scope, Scopes};
+use onefold_core::value::Source;
+use std::sync::Arc;
+
+/// A caller with valid credentials of one organisation.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The organisation, as it was at most a second ago.
+    pub org: Arc<Org>,
+    /// The name of the key: the default `source` of what it writes.
+    pub source: Source,
+    /// What the key grants, narrowed by the request's header `scopes`.
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// 403 `auth.org` unless the body names the caller's own organisation. The last check of all, so that no answer
+    /// tells whether another organisation exists (contract section 2).
+    pub fn check_org(&self, org: OrgId) -> Result<(), Problem> {
+        if org == self.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
+    }
+
+    /// 403 `auth.scope` unless the caller has this scope.
+    pub fn check_scope(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.has(scope) { Ok(()) } else { Err(ServerCode::AuthScope.into()) }
+    }
+}
+
+/// A caller who has the scope with this number. 401 and 403 come from here, before the body is looked at.
+#[derive(Clone, Debug)]
+pub struct Allowed<const SCOPE: u8>(pub Caller);
+
+/// May fetch profiles.
+pub type Reader = Allowed<{ Scope::ProfileRead as u8 }>;
+/// May write profiles.
+pub type Writer = Allowed<{ Scope::ProfileWrite as u8 }>;
+/// May delete profiles.
+pub type Deleter = Allowed<{ Scope::ProfileDelete as u8 }>;
+/// May send events.
+pub type Sender = Allowed<{ Scope::EventsWrite as u8 }>;
+/// May administer the organisation.
+pub type OrgAdmin = Allowed<{ Scope::OrgAdmin as u8 }>;
+
+impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let caller = auth::authenticate(app, parts).await?;
+        match Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) {
+            Some(scope) => caller.check_scope(scope)?,
+            None => return Err(Problem::fault("a route asks for a scope that does not exist")),
+        }
+        Ok(Self(caller))
+    }
+}

@@ -1,0 +1,85 @@
+//! `onefold doctor`: reads every row of a data directory that no server is using, and says what it found.
+
+use super::output::{Failure, Output, table};
+use crate::config::Config;
+use crate::root_key;
+use onefold_engines::embedded::TableCheck;
+use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Checks the data directory that the settings name. Fails where it finds damage, or cannot look.
+pub(super) fn run(config: &Config, output: Output) -> Result<(), Failure> {
+    let Some(data) = config.engine.data() else {
+        return Err(Failure::new("doctor.no_directory", "the memory engine has no data directory to check"));
+    };
+    // Opening would make one.
+    if !data.join("FORMAT").exists() {
+        let text = format!("{} is not a data directory of onefold; say which with --data DIR", data.display());
+        return Err(Failure::new("doctor.no_directory", &text));
+    }
+    let tables = check(data)?;
+    let warnings = warnings(data);
+    report(data, &tables, &warnings, output)
+}
+
+fn check(data: &Path) -> Result<Vec<TableCheck>, Failure> {
+    let options = EmbeddedOptions { cache_bytes: 1 << 20, ..EmbeddedOptions::default() };
+    let store = Embedded::open(data, options).map_err(|error| match error {
+        OpenError::InUse { .. } => {
+            let text = format!("{} is in use by a running server; stop it first, then look again", data.display());
+            Failure::new("doctor.in_use", &text)
+        }
+        error => Failure::new("doctor.cannot_open", &error.to_string()),
+    })?;
+    store.check().map_err(|error| Failure::new("doctor.cannot_read", &error.to_string()))
+}
+
+fn report(data: &Path, tables: &[TableCheck], warnings: &[String], output: Output) -> Result<(), Failure> {
+    let damaged: u64 = tables.iter().map(|table| table.damaged).sum();
+    let verdict = match damaged {
+        0 => "No damage found.".to_owned(),
+        n => format!("{n} damaged rows. Restore a backup of this directory; what is damaged is never served."),
+    };
+    let mut text = vec![data.display().to_string(), rows(tables)];
+    text.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+    text.push(verdict);
+    let status = if damaged == 0 { "good" } else { "damaged" };
+    let json = json!({
+        "data": data, "status": status, "damaged": damaged, "warnings": warnings,
+        "tables": tables.iter().map(table_json).collect::<Vec<_>>(),
+    });
+    match damaged {
+        0 => output.done(&text.join("\n"), &json),
+        _ => Err(Failure::with(text.join("\n"), json)),
+    }
+}
+
+fn rows(tables: &[TableCheck]) -> String {
+    let row = |found: &TableCheck| vec![found.table.name().into(), found.rows.to_string(), found.damaged.to_string()];
+    table(&["TABLE", "ROWS", "DAMAGED"], &tables.iter().map(row).collect::<Vec<_>>())
+}
+
+fn table_json(found: &TableCheck) -> Value {
+    json!({ "table": found.table.name(), "rows": found.rows, "damaged": found.damaged })
+}
+
+/// What is not damage, but not as it should be either.
+fn warnings(data: &Path) -> Vec<String> {
+    let path = data.join(root_key::FILE);
+    let Ok(about) = std::fs::metadata(&path) else { return Vec::new() };
+    match others_may_read(&about) {
+        true => vec![format!("{} can be read by others; chmod 600 it", path.display())],
+        false => Vec::new(),
+    }
+}
+
+#[cfg(unix)]
+fn others_may_read(about: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_: &std::fs::Metadata) -> bool {
+    false
+}

@@ -1,0 +1,100 @@
+//! What a command prints: text for people, or with `--json` one JSON document and nothing else on standard output; and
+//! its exit status.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// For whom to print.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    json: bool,
+}
+
+/// Why a command was not done.
+#[derive(Debug)]
+pub(super) struct Failure {
+    usage: bool,
+    /// What a person reads.
+    text: String,
+    /// What a machine reads.
+    json: Value,
+}
+
+impl Failure {
+    /// Refused or failed: exit status 1.
+    pub(super) fn new(code: &str, text: &str) -> Self {
+        Self { usage: false, text: text.into(), json: json!({ "code": code, "detail": text }) }
+    }
+
+    /// Wrong usage: exit status 2.
+    pub(super) fn usage(text: &str) -> Self {
+        Self { usage: true, ..Self::new("cli.usage", text) }
+    }
+
+    /// With a document of its own, such as the problem that a server answered with.
+    pub(super) fn with(text: String, json: Value) -> Self {
+        Self { usage: false, text, json }
+    }
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints what was done.
+    pub(super) fn done(self, text: &str, json: &impl Serialize) -> Result<(), Failure> {
+        let printed = if self.json { print_json(json) } else { print(text) };
+        printed.or_else(|error| match error.kind() {
+            // Whoever read along has seen enough, as in `onefold key list | head -1`.
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(Failure::new("cli.output", &error.to_string())),
+        })
+    }
+
+    /// Prints why it was not done, and says so by the exit status.
+    pub(super) fn failed(self, failure: &Failure) -> ExitCode {
+        if self.json {
+            // Nobody is left to be told that nobody is left to be told.
+            let _printed = print_json(&failure.json);
+        } else {
+            let _printed = writeln!(io::stderr(), "onefold: {}", failure.text);
+        }
+        ExitCode::from(if failure.usage { 2 } else { 1 })
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+fn print_json(json: &impl Serialize) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, json)?;
+    writeln!(stdout)
+}
+
+/// Rows under headings, as wide as they need.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<String> = head.iter().map(|title| (*title).to_owned()).collect();
+    let lines = || std::iter::once(&head).chain(rows);
+    let width = |column: usize| lines().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let padded = |row: &Vec<String>| {
+        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:0$}", width(column).unwrap_or(0)));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    lines().map(padded).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_as_wide_as_it_needs() {
+        let rows = vec![vec!["1".into(), "Acme".into()], vec!["900".into(), "Ü".into()]];
+        assert_eq!(table(&["ID", "NAME"], &rows), "ID   NAME\n1    Acme\n900  Ü");
+    }
+}

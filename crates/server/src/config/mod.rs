@@ -1,0 +1,207 @@
+//! The settings of a server: `config/default.toml`, which is compiled in and explains each of them, then a file, then
+//! the environment, then the command line. Unknown keys are errors, and all faults are told together.
+
+mod layers;
+
+pub use layers::Layer;
+
+use onefold_core::id::Region;
+use onefold_core::limits;
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The reference of every setting.
+pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+
+/// All settings. Units and bounds are in `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How to answer.
+    pub server: Server,
+    /// Where to keep everything.
+    pub engine: Engine,
+    /// Which regions there are.
+    pub regions: Regions,
+    /// How often to clean up.
+    pub sweep: Sweep,
+    /// What to tell.
+    pub log: Log,
+}
+
+/// How to answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Connections open at once.
+    pub max_connections: u32,
+    /// Requests under way at once.
+    pub max_in_flight: u32,
+    /// Milliseconds for a head.
+    pub head_timeout_ms: u64,
+    /// Milliseconds for a body.
+    pub body_timeout_ms: u64,
+    /// Milliseconds in which a client must take something of an answer.
+    pub write_timeout_ms: u64,
+    /// Milliseconds between two requests.
+    pub idle_timeout_ms: u64,
+    /// Milliseconds to finish in.
+    pub shutdown_ms: u64,
+}
+
+/// Where to keep everything.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Engine {
+    /// In a directory of this machine.
+    Embedded {
+        /// The directory.
+        data: PathBuf,
+        /// MiB of rows kept in memory.
+        cache_mib: u32,
+    },
+    /// Nowhere: gone when the process ends.
+    Memory {},
+}
+
+/// Which regions there are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regions {
+    /// Their codes, in order.
+    pub known: Vec<String>,
+}
+
+/// How often to clean up.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Milliseconds between two passes.
+    pub every_ms: u64,
+}
+
+/// What to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For whom.
+    pub format: LogFormat,
+    /// How much.
+    pub level: String,
+}
+
+/// For whom logs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Everything wrong with the settings, one line each.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigFaults(pub Vec<String>);
+
+impl Config {
+    /// The defaults with these layers over them, the last one winning.
+    pub fn load(layers: &[Layer]) -> Result<Self, ConfigFaults> {
+        let (merged, mut faults) = layers::merge(DEFAULTS, layers);
+        let config = merged.try_into::<Config>();
+        if let Ok(config) = &config {
+            faults.extend(config.faults());
+        }
+        match config {
+            Ok(config) if faults.is_empty() => Ok(config),
+            Err(error) if faults.is_empty() => Err(ConfigFaults(vec![error.message().to_owned()])),
+            _ => Err(ConfigFaults(faults)),
+        }
+    }
+
+    /// As a TOML document, with secrets masked.
+    pub fn print(&self) -> String {
+        let mut table = toml::Table::try_from(self).unwrap_or_default();
+        layers::mask(&mut table);
+        table.to_string()
+    }
+
+    /// The regions that there are, in order.
+    pub fn regions(&self) -> Vec<Region> {
+        self.regions.known.iter().filter_map(|code| code.parse().ok()).collect()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let server = &self.server;
+        let mut faults = Vec::new();
+        let mut within = |name: &str, value: u64, bounds: RangeInclusive<u64>| {
+            if !bounds.contains(&value) {
+                faults.push(format!("{name} must be {} to {}", bounds.start(), bounds.end()));
+            }
+        };
+        within("server.max_connections", server.max_connections.into(), 1..=1_000_000);
+        within("server.max_in_flight", server.max_in_flight.into(), 1..=1_000_000);
+        within("server.head_timeout_ms", server.head_timeout_ms, 10..=600_000);
+        within("server.body_timeout_ms", server.body_timeout_ms, 10..=600_000);
+        within("server.write_timeout_ms", server.write_timeout_ms, 10..=600_000);
+        within("server.idle_timeout_ms", server.idle_timeout_ms, 10..=3_600_000);
+        within("server.shutdown_ms", server.shutdown_ms, 0..=600_000);
+        within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
+        if let Engine::Embedded { cache_mib, .. } = self.engine {
+            within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
+        }
+        within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
+        faults.extend(self.region_faults());
+        faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
+        faults
+    }
+
+    fn region_faults(&self) -> Vec<String> {
+        let known = &self.regions.known;
+        let bad = known.iter().filter_map(|code| wrong("regions.known", code.parse::<Region>()));
+        let regions = self.regions();
+        let twice = (1..regions.len()).filter(|&at| regions[..at].contains(&regions[at]));
+        bad.chain(twice.map(|at| format!("regions.known has {} twice", regions[at]))).collect()
+    }
+}
+
+impl Server {
+    /// How long a head may take.
+    pub fn head_timeout(&self) -> Duration {
+        Duration::from_millis(self.head_timeout_ms)
+    }
+
+    /// How long a body may take.
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    /// How long a client may take nothing.
+    pub fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
+    }
+
+    /// How long a connection may be without a request.
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
+    }
+
+    /// How long requests get to finish.
+    pub fn shutdown(&self) -> Duration {
+        Duration::from_millis(self.shutdown_ms)
+    }
+}
+
+fn wrong<T, E: Display>(name: &str, parsed: Result<T, E>) -> Option<String> {
+    parsed.err().map(|error| format!("{name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

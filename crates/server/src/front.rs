@@ -1,0 +1,179 @@
+//! What every request passes before and after its handler: the request id, the gate, problem bodies, compression, the
+//! log. One place instead of a stack of layers, so that the common case pays for nothing that it does not use.
+
+use crate::app::App;
+use crate::encoding::Coding;
+use crate::http;
+use crate::limits;
+use crate::problem::{Problem, ServerCode};
+use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+use tower::ServiceExt;
+
+/// The header that names a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The name of a request, as an extension of it: for explain and for logs.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The caller's, if it is `[A-Za-z0-9._-]{1,64}`, else a new one (contract section 3).
+    fn of(headers: &HeaderMap, app: &App) -> Self {
+        let fits = |value: &&HeaderValue| {
+            let bytes = value.as_bytes();
+            let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+            (1..=onefold_core::limits::REQUEST_ID_BYTES).contains(&bytes.len()) && bytes.iter().all(allowed)
+        };
+        Self(headers.get(REQUEST_ID).filter(fits).cloned().unwrap_or_else(|| new_id(app)))
+    }
+}
+
+fn new_id(app: &App) -> HeaderValue {
+    let id = uuid::Uuid::from_u128(app.service.entropy().bits());
+    let mut text = [0; 36];
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).unwrap_or(HeaderValue::from_static("none"))
+}
+
+/// The router with all that stands before it.
+#[derive(Clone)]
+pub struct Front {
+    app: Arc<App>,
+    router: Router,
+}
+
+impl Front {
+    /// Before a router.
+    pub fn new(app: Arc<App>, router: Router) -> Self {
+        Self { app, router }
+    }
+
+    /// The server behind it.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+        let began = Instant::now();
+        let id = RequestId::of(request.headers(), &self.app);
+        let accepted = Coding::accepted(request.headers());
+        let trace = trace_id(request.headers());
+        let (method, route) = (request.method().clone(), http::route_of(request.uri().path()));
+        request.extensions_mut().insert(id.clone());
+        let mut response = self.handled(request).await;
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            log_problem(&problem, &id, route, trace.as_deref());
+            write_problem(&mut response, &problem, &id);
+        }
+        let mut response = compressed(response, accepted).await;
+        if self.app.gate.is_closed() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        tracing::debug!(
+            request_id = id.as_str(),
+            trace_id = trace.as_deref(),
+            %method,
+            route,
+            status = response.status().as_u16(),
+            micros = began.elapsed().as_micros() as u64,
+            "answered"
+        );
+        response.headers_mut().insert(REQUEST_ID, id.0);
+        response
+    }
+
+    async fn handled(&self, request: Request<Body>) -> Response {
+        // Whoever asks after our health is answered also when there is too much else to do.
+        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return self.routed(request).await;
+        }
+        match self.app.gate.enter() {
+            Ok(_inside) => self.routed(request).await,
+            Err(code) => Problem::from(code).into_response(),
+        }
+    }
+
+    async fn routed(&self, request: Request<Body>) -> Response {
+        let handled = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind().await;
+        match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => Problem::fault("a handler panicked").into_response(),
+        }
+    }
+}
+
+fn write_problem(response: &mut Response, problem: &Problem, id: &RequestId) {
+    let body = problem.body(id.as_str());
+    response.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+    *response.body_mut() = Body::from(body);
+    if problem.code() == ServerCode::Timeout.into() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// What went wrong, without anything that the caller sent but ids.
+fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<&str>) {
+    let (request_id, code, status) = (id.as_str(), problem.code().as_str(), problem.status().as_u16());
+    let cause = problem.cause();
+    match status {
+        500 | 502 => tracing::error!(request_id, trace_id, route, code, status, cause, "failed"),
+        503 | 504 => tracing::warn!(request_id, trace_id, route, code, status, cause, "failed"),
+        _ => tracing::info!(request_id, trace_id, route, code, status, "refused"),
+    }
+}
+
+/// The trace of a W3C `traceparent`, if it is well-formed: 32 hexadecimal digits.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let mut parts = value.split('-');
+    let (_version, trace) = (parts.next()?, parts.next()?);
+    let fits = trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| trace.to_ascii_lowercase())
+}
+
+/// Compresses an answer if the caller takes it and it is worth it.
+async fn compressed(response: Response, accepted: Option<Coding>) -> Response {
+    let worth = response.body().size_hint().exact().is_some_and(|size| size >= limits::COMPRESS_BYTES as u64);
+    if !worth || response.headers().contains_key(CONTENT_ENCODING) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    parts.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    let Some(coding) = accepted else { return Response::from_parts(parts, body) };
+    let Ok(whole) = body.collect().await else {
+        return Problem::fault("the body of an answer could not be read").into_response();
+    };
+    let whole = whole.to_bytes();
+    let body = match encoded(coding, whole.clone()).await {
+        Some(encoded) => {
+            parts.headers.insert(CONTENT_ENCODING, coding.header());
+            parts.headers.insert(CONTENT_LENGTH, encoded.len().into());
+            encoded
+        }
+        None => whole,
+    };
+    Response::from_parts(parts, Body::from(body))
+}
+
+async fn encoded(coding: Coding, body: Bytes) -> Option<Bytes> {
+    if body.len() < limits::COMPRESS_APART_BYTES {
+        return coding.encode(&body).ok();
+    }
+    tokio::task::spawn_blocking(move || coding.encode(&body).ok()).await.ok().flatten()
+}

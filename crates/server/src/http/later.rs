@@ -1,0 +1,37 @@
+//! Routes of the contract that this version does not have yet. They answer 400 `request.not_yet`, as everything of the
+//! contract that is not there, but tell nothing to whoever may not call them.
+
+use crate::auth::Administrator;
+use crate::caller::{Deleter, OrgAdmin, Reader, Sender};
+use crate::problem::{Problem, ServerCode};
+
+/// For who may read profiles.
+pub(super) async fn reader(_: Reader) -> Problem {
+    ServerCode::NotYet.into()
+}
+
+/// For who may delete profiles.
+pub(super) async fn deleter(_: Deleter) -> Problem {
+    ServerCode::NotYet.into()
+}
+
+/// For who may send events.
+pub(super) async fn sender(_: Sender) -> Problem {
+    ServerCode::NotYet.into()
+}
+
+/// For who may administer their organisation.
+pub(super) async fn org_admin(_: OrgAdmin) -> Problem {
+    ServerCode::NotYet.into()
+}
+
+/// For who may administer.
+pub(super) async fn admin(who: Administrator, org: axum::extract::Path<String>) -> Result<(), Problem> {
+    who.check_org(super::orgs::org_id(&org)?)?;
+    Err(ServerCode::NotYet.into())
+}
+
+/// The Segment protocol, whose credentials are of another sort that is not there yet either.
+pub(super) async fn anyone() -> Problem {
+    ServerCode::NotYet.into()
+}

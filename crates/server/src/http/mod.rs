@@ -1,0 +1,129 @@
+//! The routes: one table, of which the router is made and which the authorisation test attacks line by line.
+//!
+//! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
+
+pub mod erase;
+mod fields;
+pub mod headers;
+pub mod health;
+pub mod keys;
+mod later;
+pub mod orgs;
+mod page;
+mod patch;
+pub mod search;
+pub mod upsert;
+mod wire;
+
+use crate::app::App;
+use crate::problem::{Problem, ServerCode};
+use axum::Router;
+use axum::routing::{MethodRouter, delete, get, patch as patched, post, put};
+use http::Method;
+use onefold_core::org::Scope;
+use std::sync::Arc;
+
+/// What a caller needs for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: open to anyone.
+    Nothing,
+    /// A key with this scope.
+    Scope(Scope),
+    /// The root key, or a key with `org.admin` of the organisation in the URL.
+    Admin,
+    /// The root key.
+    Root,
+}
+
+/// One operation.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// What a caller needs.
+    pub needs: Needs,
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+const fn route(method: Method, path: &'static str, needs: Needs, handler: fn() -> MethodRouter<Arc<App>>) -> Route {
+    Route { method, path, needs, handler }
+}
+
+const READ: Needs = Needs::Scope(Scope::ProfileRead);
+const WRITE: Needs = Needs::Scope(Scope::ProfileWrite);
+const DELETE: Needs = Needs::Scope(Scope::ProfileDelete);
+const EVENTS: Needs = Needs::Scope(Scope::EventsWrite);
+const ADMIN: Needs = Needs::Scope(Scope::OrgAdmin);
+
+/// All of them.
+pub static ROUTES: &[Route] = &[
+    route(Method::GET, "/healthz", Needs::Nothing, || get(health::alive)),
+    route(Method::GET, "/readyz", Needs::Nothing, || get(health::ready)),
+    // Profiles.
+    route(Method::POST, "/cdp/v1/users/_search", READ, || post(search::search)),
+    route(Method::POST, "/cdp/v1/users", WRITE, || post(upsert::upsert)),
+    route(Method::POST, "/cdp/v1/users/_delete", DELETE, || post(erase::delete)),
+    // Administration.
+    route(Method::POST, "/admin/v1/orgs", Needs::Root, || post(orgs::create)),
+    route(Method::GET, "/admin/v1/orgs", Needs::Root, || get(orgs::list)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}", Needs::Admin, || get(orgs::show)),
+    route(Method::PATCH, "/admin/v1/orgs/{orgId}", Needs::Admin, || patched(orgs::change)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || post(keys::create)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || get(keys::list)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate", Needs::Admin, || post(keys::rotate)),
+    route(Method::DELETE, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || delete(keys::revoke)),
+    // Of the contract, but not of this version yet.
+    route(Method::GET, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || get(later::admin)),
+    route(Method::PUT, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || put(later::admin)),
+    route(Method::POST, "/cdp/v1/users/_explain", READ, || post(later::reader)),
+    route(Method::POST, "/cdp/v1/users/_events", READ, || post(later::reader)),
+    route(Method::POST, "/cdp/v1/users/_split", ADMIN, || post(later::org_admin)),
+    route(Method::GET, "/cdp/v1/usage", ADMIN, || get(later::org_admin)),
+    route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(later::deleter)),
+    route(Method::POST, "/cdp/v1/events", EVENTS, || post(later::sender)),
+    route(Method::POST, "/v1/identify", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/track", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/page", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/screen", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/group", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/alias", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/batch", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/import", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/i", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/t", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/p", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/s", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/g", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/a", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/b", Needs::Nothing, || post(later::anyone)),
+    route(Method::POST, "/v1/m", Needs::Nothing, || post(later::anyone)),
+    route(Method::GET, "/v1/projects/{writeKey}/settings", Needs::Nothing, || get(later::anyone)),
+];
+
+/// The router of all routes; everything else is 404 or 405.
+pub fn router(app: Arc<App>) -> Router {
+    let add = |router: Router<Arc<App>>, route: &Route| router.route(route.path, (route.handler)());
+    ROUTES
+        .iter()
+        .fold(Router::new(), add)
+        .fallback(|| async { Problem::from(ServerCode::NoSuchUrl) })
+        .method_not_allowed_fallback(|| async { Problem::from(ServerCode::Method) })
+        .with_state(app)
+}
+
+/// The route of a path, for logs: its parameters are not shown, and nothing of a path that is no route.
+pub fn route_of(path: &str) -> &'static str {
+    let fits = |route: &&Route| {
+        let (mut pattern, mut path) = (route.path.split('/'), path.split('/'));
+        loop {
+            match (pattern.next(), path.next()) {
+                (None, None) => return true,
+                (Some(pattern), Some(part)) if pattern == part || pattern.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    ROUTES.iter().find(fits).map_or("none", |route| route.path)
+}

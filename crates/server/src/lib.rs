@@ -1,0 +1,47 @@
+//! The server: HTTP, settings, the command line, around the rules of `onefold-core`.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`serve`], [`front`] | connections; what every request passes |
+//! | [`http`] | the route table and one file an operation |
+//! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
+//! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
+//! | [`config`], [`start`], [`app`] | from settings to a running server |
+//!
+//! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
+//! permission in its signature; nothing that a caller sent is logged but ids.
+
+pub mod address;
+pub mod app;
+pub mod auth;
+pub mod body;
+pub mod caller;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod encoding;
+pub mod front;
+pub mod gate;
+pub mod http;
+pub mod json;
+pub mod limits;
+pub mod problem;
+pub mod root_key;
+pub mod serve;
+pub mod start;
+pub mod system;
+pub mod telemetry;
+
+pub use app::App;
+pub use config::Config;
+pub use start::{StartError, open, run};
+
+use front::Front;
+use std::sync::Arc;
+
+/// All that answers requests: the same in tests and in the binary.
+pub fn front(app: Arc<App>) -> Front {
+    let router = http::router(app.clone());
+    Front::new(app, router)
+}

@@ -1,0 +1,40 @@
+//! Every bound of the HTTP side, in one place, each with its unit and where it comes from. The bounds of the product
+//! itself are in [`onefold_core::limits`]; what an operator may change is in `config/default.toml`.
+
+use onefold_core::limits::{DELETE_VALUES, IDENTIFIER_BYTES, PROFILE_SHOWN_BYTES, SEARCH_VALUES_MAX};
+
+/// Bytes of a body, after decompression (contract section 3).
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Bytes of the body of a delete, or of a fetch of an organisation whose `idsPerFetch` was raised (contract section 3).
+pub const LARGE_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Levels of arrays and objects in a body (contract section 3).
+pub const JSON_DEPTH: usize = 16;
+/// Faults that one problem lists. More than a person reads; a body of 2 MiB could hold a million.
+pub const FAULTS: usize = 100;
+/// Bytes of `unless`.
+pub const ETAG_BYTES: usize = 64;
+/// ETags in one `If-Match`.
+pub const IF_MATCH_ETAGS: usize = 32;
+
+/// Bytes from which on an answer is worth compressing: below, it fits one packet anyway.
+pub const COMPRESS_BYTES: usize = 1024;
+/// Bytes from which on an answer is compressed on a thread of its own, so that nobody waits behind it.
+pub const COMPRESS_APART_BYTES: usize = 256 * 1024;
+/// Logarithm of the largest window that a zstd body may ask for: 8 MiB, as RFC 9659 has it.
+pub const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// API keys whose meaning is kept in memory; each at most a second long (contract section 2).
+pub const KEYS_SEEN: usize = 10_000;
+
+/// Bytes of a request's head.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Headers of a request.
+pub const HEADERS: usize = 64;
+/// Milliseconds for which one answer of `/readyz` stands for those who ask again.
+pub const READY_MS: u64 = 1_000;
+/// Milliseconds for which open connections are still told that the server shuts down, before they are closed.
+pub const LINGER_MS: u64 = 250;
+
+const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "a full delete fits, escaped too");
+const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
+const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");

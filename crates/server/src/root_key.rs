@@ -1,0 +1,68 @@
+//! The root key (contract section 12): `ONEFOLD_ROOT_KEY` if set, else made on the first run and kept in the data
+//! directory as `root.key`, mode 0600. The server and the command line find it in the same two places.
+
+use onefold_core::limits;
+use onefold_core::time::Entropy;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// The variable that holds it.
+pub const VARIABLE: &str = "ONEFOLD_ROOT_KEY";
+/// The file that holds it, in the data directory.
+pub const FILE: &str = "root.key";
+/// What one that was made here begins with.
+const PREFIX: &str = "root_";
+
+/// The root key, if there is one. `data` is none where the engine keeps nothing.
+pub fn find(data: Option<&Path>) -> Result<Option<String>, String> {
+    if let Some(key) = std::env::var(VARIABLE).ok().filter(|key| !key.is_empty()) {
+        return check(&key, VARIABLE).map(|()| Some(key));
+    }
+    let Some(path) = data.map(|data| data.join(FILE)) else { return Ok(None) };
+    match fs::read_to_string(&path) {
+        Ok(key) => check(key.trim(), &path.display().to_string()).map(|()| Some(key.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read the root key in {}: {error}", path.display())),
+    }
+}
+
+/// The root key; if there is none, makes one and keeps it. Only for the process that has the data directory to itself.
+pub fn find_or_make(data: Option<&Path>, entropy: &dyn Entropy) -> Result<String, String> {
+    if let Some(key) = find(data)? {
+        return Ok(key);
+    }
+    let key = format!("{PREFIX}{:032x}{:032x}", entropy.bits(), entropy.bits());
+    if let Some(data) = data {
+        keep(data, &key).map_err(|error| format!("cannot keep the root key in {}: {error}", data.display()))?;
+    }
+    Ok(key)
+}
+
+fn check(key: &str, place: &str) -> Result<(), String> {
+    let fits = (1..=limits::API_KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    fits.then_some(()).ok_or_else(|| format!("{place} must hold 1 to 128 printable ASCII characters without spaces"))
+}
+
+/// Under another name first, so that a crash leaves either no key or a whole one.
+fn keep(data: &Path, key: &str) -> io::Result<()> {
+    let (part, whole) = (data.join("root.key.part"), data.join(FILE));
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private(&part)?;
+    writeln!(file, "{key}")?;
+    file.sync_all()?;
+    fs::rename(&part, &whole)?;
+    File::open(data)?.sync_all()
+}
+
+/// A new file that its owner alone may read, from its first moment on.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

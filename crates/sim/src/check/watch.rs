@@ -1,0 +1,120 @@
+//! What was true at some moment since an operation began: an answer must be one of these.
+
+use super::Check;
+use crate::model::Shown;
+use crate::ops::{Asked, Asking, Realm, Sought};
+use onefold_core::id::Ucid;
+use onefold_core::time::Ms;
+use std::collections::BTreeSet;
+
+/// One value of a search in one region, and all that it showed since.
+pub(super) struct Unit {
+    pub(super) sought: Sought,
+    pub(super) realm: Realm,
+    pub(super) seen: Vec<Option<Shown>>,
+}
+
+/// What was true since an operation began.
+pub(super) struct Watch {
+    /// The operation that asked first.
+    pub(super) first: usize,
+    pub(super) realm: Realm,
+    /// Of a fetch or delete: its values.
+    pub(super) units: Vec<Unit>,
+    /// Of a write: whom its record named.
+    pub(super) named: BTreeSet<Ucid>,
+    /// Of a write: whether some moment all that it names was nobody.
+    pub(super) nobody: Vec<bool>,
+    /// Of a write: when somebody was last erased under its identifiers.
+    pub(super) erased: Option<Ms>,
+    /// Of a write: whether the profile that it means was unknown.
+    pub(super) unknown: bool,
+    /// Of a write that happened: what the person showed since.
+    pub(super) after: Vec<Option<Shown>>,
+}
+
+impl Watch {
+    pub(super) fn new(asked: &Asked) -> Self {
+        let units = |sought: &[Sought], realms: &[Realm]| {
+            let pairs = sought.iter().flat_map(|sought| realms.iter().map(move |realm| (*sought, *realm)));
+            pairs.map(|(sought, realm)| Unit { sought, realm, seen: Vec::new() }).collect()
+        };
+        let (units, ids) = match &asked.what {
+            Asking::Fetch(sought, realms) => (units(sought, realms), 0),
+            Asking::Delete(sought, _) => (units(sought, &[asked.realm]), 0),
+            Asking::Upsert { plan, .. } => (Vec::new(), plan.ids.len()),
+            Asking::Sweep => (Vec::new(), 0),
+        };
+        Self {
+            first: asked.first,
+            realm: asked.realm,
+            units,
+            named: BTreeSet::new(),
+            nobody: vec![false; ids],
+            erased: None,
+            unknown: false,
+            after: Vec::new(),
+        }
+    }
+}
+
+fn push(seen: &mut Vec<Option<Shown>>, now: Option<Shown>) {
+    if seen.last() != Some(&now) {
+        seen.push(now);
+    }
+}
+
+impl Check {
+    /// Something changed: everyone who waits takes it in.
+    pub(super) fn watch_all(&mut self) {
+        let mut watches = std::mem::take(&mut self.watches);
+        watches.values_mut().for_each(|watch| self.look(watch));
+        self.watches = watches;
+    }
+
+    pub(super) fn watch(&mut self, op: usize) {
+        if let Some(mut watch) = self.watches.remove(&op) {
+            self.look(&mut watch);
+            self.watches.insert(op, watch);
+        }
+    }
+
+    fn look(&mut self, watch: &mut Watch) {
+        for unit in &mut watch.units {
+            let now = self.shows(unit.realm, unit.sought);
+            push(&mut unit.seen, now);
+        }
+        let Some((ids, ucid)) = self.upsert_of(watch.first).map(|(plan, asking)| match asking {
+            Asking::Upsert { ucid, .. } => (plan.ids.clone(), *ucid),
+            _ => (plan.ids.clone(), None),
+        }) else {
+            return;
+        };
+        let people = self.people.entry(watch.realm).or_default();
+        for (place, id) in ids.iter().enumerate() {
+            let person = people.of_id(*id);
+            watch.nobody[place] |= person.is_none();
+            watch.named.extend(person);
+            watch.erased = watch.erased.max(people.erased.get(id).copied());
+        }
+        if let Some(ucid) = ucid {
+            watch.unknown |= people.of_ucid(ucid).is_none();
+            watch.named.extend(people.of_ucid(ucid));
+        }
+        if self.committed.contains(&watch.first) {
+            let root = people.of_write(watch.first);
+            let now = root.and_then(|root| people.shown(watch.realm, root, &self.says));
+            push(&mut watch.after, now);
+        }
+    }
+
+    /// What a fetch by one value shows now. A row in which there is nothing of anybody is known to nobody.
+    pub(super) fn shows(&mut self, realm: Realm, sought: Sought) -> Option<Shown> {
+        let people = self.people.entry(realm).or_default();
+        let root = match sought {
+            Sought::Id(id) => people.of_id(id),
+            Sought::Ucid(ucid) => people.of_ucid(ucid),
+        }?;
+        people.shown(realm, root, &self.says)
+    }
+}

@@ -1,0 +1,78 @@
+//! Coming to rest: late writes have landed, time passes, the sweeper works off every ticket, and all is looked at
+//! through the front door; then the audit periods end, and it is looked at again.
+
+use crate::check::{Answer, Wrong};
+use crate::config::Config;
+use crate::hub::hub;
+use crate::ops::{Asked, Asking};
+use crate::request;
+use crate::world::{World, at_once};
+use onefold_core::service::sweep::Swept;
+use onefold_core::tables::Table;
+use onefold_core::time::Ms;
+use std::sync::Arc;
+
+/// Longer than a ticket waits and a lease holds.
+const MINUTES: Ms = 5 * 60 * 1_000;
+/// Longer than anything is kept.
+const YEARS: Ms = 3 * 366 * 24 * 3_600 * 1_000;
+
+pub(crate) fn come_to_rest(world: &World, config: &Config) -> Result<(), Wrong> {
+    {
+        let mut hub = hub(&world.shared);
+        hub.skew.iter_mut().for_each(|skew| *skew = 0);
+        hub.trace.line(|| "--- everything comes to rest".into());
+    }
+    sweep(world, MINUTES)?;
+    look(world, config)?;
+    sweep(world, YEARS)?;
+    look(world, config)?;
+    nothing_buried_is_left(world)
+}
+
+/// Every ticket that is due is worked off.
+fn sweep(world: &World, after: Ms) -> Result<(), Wrong> {
+    for round in 0..4 {
+        hub(&world.shared).now += after;
+        let service = &world.services[round % world.services.len()];
+        let swept = at_once(service.sweep()).map_err(|error| format!("sweeping: {error}"))?;
+        match swept {
+            Swept { tickets: 0, failed: 0, .. } => return Ok(()),
+            Swept { failed: 0, .. } => {}
+            failed => return Err(format!("sweeping: {failed:?}")),
+        }
+    }
+    Err("sweeping: there is always another ticket".into())
+}
+
+fn look(world: &World, config: &Config) -> Result<(), Wrong> {
+    let rows = world.memory.dump();
+    let all = {
+        let mut hub = hub(&world.shared);
+        if let Some(wrong) = hub.check.wrong.take() {
+            return Err(wrong);
+        }
+        let now = hub.now;
+        hub.check.rows_at_rest(&rows, now)?;
+        hub.check.everything(config.identifiers)
+    };
+    for (place, (realm, sought)) in all.into_iter().enumerate() {
+        let asked = Asked { first: 0, realm, what: Asking::Fetch(vec![sought], vec![realm]) };
+        let service = Arc::clone(&world.services[place % world.services.len()]);
+        let answer: Answer = at_once(request::perform(service, asked, config.kinds));
+        hub(&world.shared).check.shows_at_rest(realm, sought, &answer)?;
+    }
+    Ok(())
+}
+
+/// Once the audit periods are over, nothing tells that somebody was deleted.
+fn nothing_buried_is_left(world: &World) -> Result<(), Wrong> {
+    let left = world.memory.dump().into_iter().find(|(key, row)| {
+        let erased = row.value.get(1) == Some(&4);
+        key.partition.table == Table::Ticket || key.partition.table == Table::Profile && erased
+    });
+    match left {
+        Some((key, _)) => Err(format!("a row of {:?} is left after the audit period", key.partition.table)),
+        None => Ok(()),
+    }
+}
