@@ -22,12 +22,12 @@ pub enum Table {
     /// An organisation: name, regions, limits.
     /// Partition: nothing. Sort: orgId. Written by administrators. Never ends.
     Org = 2,
-    /// An API key, found by what the caller shows.
-    /// Partition: keyed hash of the key. Value: organisation, scopes, expiry. Written by administrators. Removed by the
-    /// sweeper some time after it ceased to be valid.
+    /// Where an API key leads, found by what the caller shows.
+    /// Partition: keyed hash of the key. Value: organisation and key id; what the key may do, and whether it still may,
+    /// says its `OrgKey`. Written once, by administrators. Never ends: it opens nothing once that row says so.
     ApiKey = 3,
-    /// The keys of an organisation, to list them. Partition: orgId. Sort: key id. Value: name, scopes and the hashes of
-    /// the secrets. Written by administrators. Never ends: a revoked key stays listed.
+    /// The keys of an organisation, and the truth about each. Partition: orgId. Sort: key id. Value: name, scopes, expiry,
+    /// and the hashes of the secrets that open it. Written by administrators. Never ends: a revoked key stays listed.
     OrgKey = 4,
     /// Where an identifier leads.
     /// Partition: region, keyed hash of organisation, region, kind and value. Value: the tile that owns it, and its

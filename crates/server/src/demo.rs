@@ -1,6 +1,7 @@
 //! The first run: a demo organisation with a key, and calls to paste that show what this is for (contract section 12).
 //! And what a later run says instead.
 
+use onefold_api::profiles::{DeleteBody, SearchBody, Upsert, WriteBody};
 use onefold_core::error::Error;
 use onefold_core::id::{OrgId, Region};
 use onefold_core::org::{OrgLimits, Scope, Scopes, WriteAnswer};
@@ -9,6 +10,7 @@ use onefold_core::service::keys::NewKey;
 use onefold_core::service::orgs::NewOrg;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What the first run made.
@@ -75,47 +77,63 @@ impl Demo {
 
     /// In the order in which they are to be run.
     fn calls(&self, url: &str) -> [Call; 5] {
-        let web = json!({ "anonymous_id": "web-7f3a" });
-        let app = json!({ "device_id": "phone-c41d" });
-        let all = json!({ "user_id": "jane", "anonymous_id": "web-7f3a", "device_id": "phone-c41d" });
+        let (web, app, jane) = (("anonymous_id", "web-7f3a"), ("device_id", "phone-c41d"), ("user_id", "jane"));
+        let looked = json!({ "last_viewed": "trail shoes", "interests": ["running"] });
+        let opened = json!({ "app_version": "5.2", "city": "Lisbon", "interests": ["hiking"] });
+        let signed_in = json!({ "name": "Jane", "loyalty": { "tier": "gold", "points": 1280 } });
         [
             Call {
-                what: "Somebody looks at shoes on the web site. A first profile.",
-                curl: self.write(url, &web, json!({ "last_viewed": "trail shoes", "interests": ["running"] })),
+                what: "Somebody looks at shoes on the web site: a first profile.",
+                curl: self.write(url, &[web], looked),
             },
             Call {
-                what: "Somebody opens the app. A second profile: nobody knows that it is the same person.",
-                curl: self.write(url, &app, json!({ "app_version": "5.2", "interests": ["hiking"], "city": "Lisbon" })),
+                what: "Somebody opens the app: a second one, for nobody knows yet that it is the same person.",
+                curl: self.write(url, &[app], opened),
             },
             Call {
-                what: "Jane logs in, and both become one profile: all traits, and linkedUcid names the other.",
-                curl: self.write(url, &all, json!({ "name": "Jane", "loyalty": { "tier": "gold", "points": 1280 } })),
+                what: "Jane logs in: both are one now, with the traits of both. linkedUcid names the other.",
+                curl: self.write(url, &[jane, web, app], signed_in),
             },
             Call {
-                what: "One profile, found by any of its identifiers: here by the telephone, try user_id jane too.",
-                curl: self.call(url, "/cdp/v1/users/_search", json!({ "search": { "device_id": ["phone-c41d"] } })),
+                what: "It is found by any of its identifiers: here by the telephone; try anonymous_id or user_id.",
+                curl: self.fetch(url, app),
             },
             Call {
-                what: "Jane wants to be forgotten. Fetch again afterwards: 404, by every identifier.",
-                curl: self.call(url, "/cdp/v1/users/_delete", self.here(json!({ "ids": { "user_id": ["jane"] } }))),
+                what: "Jane asks to be forgotten. Fetch her again afterwards, by whatever you like: 404.",
+                curl: self.delete(url, jane),
             },
         ]
     }
 
-    fn write(&self, url: &str, ids: &Value, profile: Value) -> String {
-        self.call(url, "/cdp/v1/users", self.here(json!({ "ids": ids, "upsert": { "profile": profile } })))
+    fn write(&self, url: &str, ids: &[(&str, &str)], profile: Value) -> String {
+        let profile = profile.as_object().cloned().unwrap_or_default();
+        let body = WriteBody {
+            org_id: self.org.get(),
+            region: self.region.to_string(),
+            ids: ids.iter().map(|(kind, value)| (kind.to_string(), value.to_string())).collect(),
+            upsert: Upsert { profile, ..Upsert::default() },
+            ..WriteBody::default()
+        };
+        self.call(url, "/cdp/v1/users", &body)
     }
 
-    fn here(&self, mut body: Value) -> Value {
-        body["region"] = self.region.as_str().into();
-        body
+    fn fetch(&self, url: &str, (kind, value): (&str, &str)) -> String {
+        let search = BTreeMap::from([(kind.to_owned(), vec![value.to_owned()])]);
+        let body = SearchBody { org_id: self.org.get(), search, ..SearchBody::default() };
+        self.call(url, "/cdp/v1/users/_search", &body)
+    }
+
+    fn delete(&self, url: &str, (kind, value): (&str, &str)) -> String {
+        let ids = BTreeMap::from([(kind.to_owned(), vec![value.to_owned()])]);
+        let (org_id, region) = (self.org.get(), self.region.to_string());
+        self.call(url, "/cdp/v1/users/_delete", &DeleteBody { org_id, region, ids, ..DeleteBody::default() })
     }
 
     /// Nothing in it needs more quoting than single quotes give.
-    fn call(&self, url: &str, path: &str, mut body: Value) -> String {
-        body["orgId"] = self.org.get().into();
-        let key = &self.key;
-        format!("curl -sS -w '\\n' {url}{path} -H 'apikey: {key}' -H 'content-type: application/json' -d '{body}'")
+    fn call(&self, url: &str, path: &str, body: &impl Serialize) -> String {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        let headers = format!("-H 'apikey: {}' -H 'content-type: application/json'", self.key);
+        format!("curl -sS -w '\\n' {url}{path} {headers} -d '{body}'")
     }
 }
 

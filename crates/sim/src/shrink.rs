@@ -62,17 +62,23 @@ impl Shrinking {
     fn drop_operations(&mut self) {
         for op in (0..self.setup.plan.len()).rev() {
             if !self.setup.without.contains(&op) {
-                self.attempt(|short| drop(short.setup.without.insert(op)));
+                self.attempt(|short| {
+                    short.setup.without.insert(op);
+                });
             }
         }
     }
 
     fn drop_faults(&mut self) {
         for at in self.script.faults.keys().copied().collect::<Vec<_>>() {
-            self.attempt(|short| drop(short.script.faults.remove(&at)));
+            self.attempt(|short| {
+                short.script.faults.remove(&at);
+            });
         }
         for at in self.script.lands.keys().copied().collect::<Vec<_>>() {
-            self.attempt(|short| drop(short.script.lands.remove(&at)));
+            self.attempt(|short| {
+                short.script.lands.remove(&at);
+            });
         }
     }
 

@@ -487,7 +487,10 @@ proptest! {
     }
 
     #[test]
-    fn spacing_makes_no_other_number(national in "[1-9][0-9]{9}", gaps in proptest::collection::vec("[ ./()-]{0,2}", 12)) {
+    fn spacing_makes_no_other_number(
+        national in "[1-9][0-9]{9}",
+        gaps in proptest::collection::vec("[ ./()-]{0,2}", 12),
+    ) {
         let plain = format!("+49{national}");
         let spaced: String = plain.chars().zip(std::iter::once("").chain(gaps.iter().map(String::as_str)))
             .flat_map(|(digit, gap)| [gap.to_owned(), digit.to_string()]).collect();

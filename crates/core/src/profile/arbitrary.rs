@@ -118,7 +118,7 @@ pub(in crate::profile) fn fact(via: u8) -> LinkFact {
     LinkFact {
         via: ucid(via),
         by: hash(1),
-        identifiers: vec![identifier(1), identifier(2)],
+        identifiers: vec![hash(1), hash(2)],
         grounds: Grounds {
             strategy: 1,
             rank: (Class::Primary, 2),

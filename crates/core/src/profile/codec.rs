@@ -174,7 +174,10 @@ fn with_body(head: Vec<u8>, body: &impl Serialize) -> Bytes {
 }
 
 fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BadRow> {
-    postcard::from_bytes(bytes).map_err(|_| BadRow("the body of a profile row is damaged"))
+    match postcard::take_from_bytes(bytes) {
+        Ok((body, [])) => Ok(body),
+        _ => Err(BadRow("the body of a profile row is damaged")),
+    }
 }
 
 #[cfg(test)]

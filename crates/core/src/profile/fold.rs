@@ -93,18 +93,18 @@ fn parts_of<'a>(tiles: &'a Tiles, group: &str, member: &str) -> (Parts<'a>, Grou
 }
 
 fn fold_groups(tiles: &Tiles) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<Value>>> {
-    let mut names: BTreeMap<&Box<str>, BTreeSet<&Box<str>>> = BTreeMap::new();
+    let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, group) in tiles.values().flat_map(|tile| &tile.groups) {
-        names.entry(name).or_default().extend(group.members.keys());
+        names.entry(name).or_default().extend(group.members.keys().map(|member| &**member));
     }
-    let show = |group: &Box<str>, members: BTreeSet<&Box<str>>| -> BTreeMap<Box<str>, Stamped<Value>> {
-        let shown = |member: &Box<str>| {
+    let show = |group: &str, members: BTreeSet<&str>| -> BTreeMap<Box<str>, Stamped<Value>> {
+        let shown = |member: &str| {
             let (parts, removed) = parts_of(tiles, group, member);
-            Some((member.clone(), fold_attribute(&parts, removed)?))
+            Some((member.into(), fold_attribute(&parts, removed)?))
         };
         members.into_iter().filter_map(shown).collect()
     };
-    let groups = names.into_iter().map(|(name, members)| (name.clone(), show(name, members)));
+    let groups = names.into_iter().map(|(name, members)| (name.into(), show(name, members)));
     groups.filter(|(_, members)| !members.is_empty()).collect()
 }
 

@@ -219,7 +219,7 @@ impl Model {
 
     fn number(&self, since: Option<Ms>, base: Option<f64>) -> Option<(f64, Ms)> {
         let (mut number, mut stamps) = (base, since.into_iter().collect::<Vec<_>>());
-        let operators: [fn(&Said) -> Option<(Number, Combine)>; 3] = [
+        let operators: [Operator; 3] = [
             |said| if let Said::Add(n) = said { Some((*n, |a, b| a + b)) } else { None },
             |said| if let Said::Min(n) = said { Some((*n, f64::min)) } else { None },
             |said| if let Said::Max(n) = said { Some((*n, f64::max)) } else { None },
@@ -245,7 +245,8 @@ impl Model {
     }
 }
 
-type Combine = fn(f64, f64) -> f64;
+/// The number that an operator brings, and how it joins what is there.
+type Operator = fn(&Said) -> Option<(Number, fn(f64, f64) -> f64)>;
 
 fn without_duplicates(value: Value) -> Value {
     let Value::List(values) = value else { return value };

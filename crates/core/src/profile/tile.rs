@@ -52,8 +52,10 @@ pub struct Carried {
 pub struct RefusedLink {
     /// The profile that was left alone.
     pub other: Ucid,
-    /// The identifier that led there.
-    pub identifier: Identifier,
+    /// The kind of the identifier that led there.
+    pub kind: Box<str>,
+    /// What stands for it; its value may be another's.
+    pub identifier: RowHash,
     /// Why.
     pub why: Why,
     /// The request.
@@ -100,8 +102,9 @@ pub struct LinkFact {
     pub via: Ucid,
     /// The identifier that brought the other side, by its hash.
     pub by: RowHash,
-    /// That identifier, and the others of the record.
-    pub identifiers: Vec<Identifier>,
+    /// What stands for the identifiers of the record that named both. Not their values: one of them may belong to
+    /// somebody who is deleted while the link is under way, or to nobody. Who explains finds the values in the tiles.
+    pub identifiers: Vec<RowHash>,
     /// On what grounds; evaluated again before the merge.
     pub grounds: Grounds,
     /// The request that caused it.
@@ -177,7 +180,7 @@ impl Tile {
     /// Remembers a link that was refused. The same refusal again changes nothing.
     pub fn refuse(&mut self, refused: RefusedLink) {
         let known = |old: &RefusedLink| {
-            (old.other, &old.identifier, &old.why) == (refused.other, &refused.identifier, &refused.why)
+            (old.other, old.identifier, &old.why) == (refused.other, refused.identifier, &refused.why)
         };
         if self.refused.iter().any(known) {
             return;

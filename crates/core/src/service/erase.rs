@@ -83,13 +83,31 @@ impl Tenant<'_> {
         };
         // Collected, so that no closure is held across an await: the compiler could not tell that it may be sent.
         let erasures: Vec<_> = delete.sought.iter().map(|sought| identity.erase(sought, deletion)).collect();
-        let erasures: Vec<Erasure> = stream::iter(erasures).buffered(limits::AT_ONCE).try_collect().await?;
+        let erasures: Vec<_> = stream::iter(erasures).buffered(limits::AT_ONCE).collect().await;
+        let erasures = all_or_doubt(erasures)?;
         let done = sum_up(&erasures, deletion);
         if done.deleted.is_empty() && erasures.contains(&Erasure::Before) {
             return Err(Code::AlreadyDeleted.into());
         }
-        identity.record_delete(delete, &done).await?;
+        let recorded = identity.record_delete(delete, &done).await;
+        recorded.map_err(|error| if done.deleted.is_empty() { error } else { in_doubt(error) })?;
         Ok(done)
+    }
+}
+
+/// What was found under each value; where one failed and somebody is deleted by then, nobody may say that nothing was
+/// done.
+fn all_or_doubt(erasures: Vec<Result<Erasure, Error>>) -> Result<Vec<Erasure>, Error> {
+    let some_done = erasures.iter().any(|erasure| matches!(erasure, Ok(Erasure::Done(_))));
+    let all: Result<Vec<Erasure>, Error> = erasures.into_iter().collect();
+    all.map_err(|error| if some_done { in_doubt(error) } else { error })
+}
+
+/// A failure after something may have been done.
+fn in_doubt(error: Error) -> Error {
+    match error.code {
+        Code::StoreUnavailable | Code::Contention => Error { code: Code::StoreUnknown, ..error },
+        _ => error,
     }
 }
 
@@ -163,6 +181,12 @@ impl Identity<'_> {
 
     /// Deletes the person that a value leads to.
     async fn erase(&self, sought: &Sought, deletion: u128) -> Result<Erasure, Error> {
+        let mut doubtful = false;
+        let erasure = self.erase_sought(sought, deletion, &mut doubtful).await;
+        erasure.map_err(|error| if doubtful { in_doubt(error) } else { error })
+    }
+
+    async fn erase_sought(&self, sought: &Sought, deletion: u128, doubtful: &mut bool) -> Result<Erasure, Error> {
         for _ in 0..limits::ROUNDS {
             let lead = match sought {
                 Sought::Identifier(identifier) => self.resolve(self.hash(identifier)).await?,
@@ -178,9 +202,14 @@ impl Identity<'_> {
             if lead.holder().is_none() && !root.live.is_busy() {
                 return Ok(nobody(&lead, deletion));
             }
-            if self.erase_row(root, deletion).await?.is_done() {
-                self.clean(root.ucid).await?;
-                return Ok(Erasure::Done(root.ucid));
+            match self.erase_row(root, deletion).await? {
+                Swap::Done(_) => {
+                    // It is done by now; a ticket says that its aliases are still to be freed.
+                    let _cleaned_or_left_to_the_sweeper = self.clean(root.ucid).await;
+                    return Ok(Erasure::Done(root.ucid));
+                }
+                Swap::Unknown => *doubtful = true,
+                Swap::Conflict => {}
             }
         }
         Err(Code::Contention.into())

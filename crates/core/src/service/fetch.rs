@@ -108,6 +108,13 @@ impl Search {
 }
 
 impl Identity<'_> {
+    /// The whole profile that a tile has come to, under its name and ETag by then.
+    pub(super) async fn show(&self, tile: Ucid) -> Result<Option<(Ucid, Option<ETag>, Bytes)>, Error> {
+        let (sought, mut hits) = (Sought::Ucid(tile), Vec::new());
+        self.find(&sought, &Search::default(), &mut hits).await?;
+        Ok(hits.pop().map(|hit| (hit.ucid, Some(hit.etag), hit.answer)))
+    }
+
     async fn find<'a>(&self, sought: &'a Sought, search: &Search, hits: &mut Vec<Hit<'a>>) -> Result<(), Error> {
         let identifier = match sought {
             Sought::Ucid(ucid) => return self.find_tile(*ucid, None, sought, search, hits).await,
@@ -166,7 +173,7 @@ impl Identity<'_> {
                 Look::Ready(ucid, etag, answer) => (ucid, etag, answer, None),
                 Look::Row(root) => {
                     let Some(root) = self.as_seen(root).await? else { continue };
-                    if !self.lists(&root.live, tile, hash) {
+                    if !self.shows(&root.live, tile, hash) {
                         return Ok(());
                     }
                     let made = self.render(root.ucid, &root.live);
@@ -182,7 +189,7 @@ impl Identity<'_> {
         Err(Code::Contention.into())
     }
 
-    fn lists(&self, live: &Live, tile: Ucid, hash: Option<RowHash>) -> bool {
+    fn shows(&self, live: &Live, tile: Ucid, hash: Option<RowHash>) -> bool {
         match hash {
             Some(hash) => self.holdings(live).iter().any(|holding| holding.held.hash == hash),
             None => live.tiles.contains_key(&tile),

@@ -17,6 +17,7 @@ use crate::profile::{Live, Profile};
 use crate::records::{Record, Swap, unchanged};
 use crate::rules::Rules;
 use crate::service::fetch::ETag;
+use crate::service::sweep::Task;
 use crate::store::{StoreError, Version};
 use crate::tables::{self, RowHash};
 use crate::time::Ms;
@@ -83,7 +84,8 @@ pub(crate) struct Lead {
     /// Who holds the identifier, the last to communicate it first: the owner's tile, its live row, and whether it is a
     /// former value there.
     pub(crate) holders: Vec<Holder>,
-    /// Owners whose live row does not list it: a writer died, or lost a race, between claiming and committing.
+    /// Owners whose live row does not list it: it has left, or a writer died, lost a race, or is still on its way, between
+    /// claiming and committing.
     pub(crate) strays: Vec<(Ucid, Root)>,
     /// The last person erased under it.
     pub(crate) erased: Option<Tombstone>,
@@ -124,7 +126,8 @@ impl Lead {
 /// Where a tile has come to.
 pub(crate) enum End {
     Live(Root),
-    Erased(Tombstone),
+    /// Erased, and under which identifiers.
+    Erased(Tombstone, Vec<RowHash>),
 }
 
 /// One region of one organisation.
@@ -244,21 +247,26 @@ impl Identity<'_> {
                     Some(former) => lead.holders.push(Holder { tile: *tile, root, former }),
                     None => lead.strays.push((*tile, root)),
                 },
-                End::Erased(tombstone) => {
+                // An alias may have been claimed for a tile that was erased before it was listed there.
+                End::Erased(tombstone, aliases) if aliases.contains(&hash) => {
                     lead.erased = lead.erased.filter(|old| old.at > tombstone.at).or(Some(tombstone));
                 }
+                End::Erased(..) => {}
             }
         }
         Ok(Lead { alias, ..lead })
     }
 
-    /// Whether a row holds an identifier in a tile, and if so whether as a former value.
+    /// Whether a row holds an identifier in a tile, and if so whether as a former value. A row that nobody has written is
+    /// nobody yet.
     fn status(&self, root: &Root, tile: Ucid, hash: RowHash) -> Option<bool> {
-        if root.version.is_none() {
-            return Some(false);
-        }
         let holdings = self.holdings(&root.live);
         holdings.iter().find(|holding| holding.tile == tile && holding.held.hash == hash).map(|holding| holding.former)
+    }
+
+    /// Whether a row holds an identifier in whatever tile.
+    pub(crate) fn lists(&self, root: &Root, hash: RowHash) -> bool {
+        self.holdings(&root.live).iter().any(|holding| holding.held.hash == hash)
     }
 
     /// Where a UCID leads. One whose row was never written leads nowhere.
@@ -270,7 +278,7 @@ impl Identity<'_> {
                 lead.holders.push(Holder { tile: ucid, root, former: false })
             }
             End::Live(root) => lead.strays.push((ucid, root)),
-            End::Erased(tombstone) => lead.erased = Some(tombstone),
+            End::Erased(tombstone, _) => lead.erased = Some(tombstone),
         }
         Ok(lead)
     }
@@ -288,7 +296,8 @@ impl Identity<'_> {
                     return Ok(End::Live(parted.unwrap_or(root)));
                 }
                 Profile::Erased(erased) => {
-                    return Ok(End::Erased(Tombstone { at: erased.at, ucid, deletion: erased.deletion }));
+                    let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
+                    return Ok(End::Erased(tombstone, erased.aliases));
                 }
                 Profile::Sealed(sealed) => sealed.to,
                 Profile::Forward(forward) => forward.to,
@@ -322,6 +331,7 @@ impl Identity<'_> {
             self.swap_alias(hash, version, &Alias { owners: Vec::new(), ..alias }).await?;
             return Ok(());
         }
+        self.leave_ticket(Task::Settle, root.ucid).await?;
         let mut live = Live::clone(&root.live);
         live.tiles.values_mut().for_each(|tile| tile.identifiers.retain(|held| held.hash != hash));
         live.releasing.push(hash);

@@ -61,7 +61,16 @@ impl Record {
             }
         }
         let decision = self.decide(identity, &leads, &people, named.is_some());
-        Ok(Look { leads, people, named, decision })
+        let unwritten = if decision.person.is_none() { self.unwritten(&leads, &decision) } else { None };
+        Ok(Look { leads, people, named, decision, unwritten })
+    }
+
+    /// A row that nobody has written yet is nobody, and is never joined to anybody: whose it will be depends on who writes
+    /// it first. Where the record names no one else, the oldest of such rows becomes the new person's.
+    fn unwritten(&self, leads: &[Lead], decision: &Decision) -> Option<Root> {
+        let attached = |by: &usize| !matches!(decision.fates[*by], Fate::Stays | Fate::Blocked);
+        let strays = (0..leads.len()).filter(attached).flat_map(|by| &leads[by].strays).map(|(_, root)| root);
+        strays.filter(|root| root.version.is_none()).min_by_key(|root| root.ucid).cloned()
     }
 
     fn decide(&self, identity: &Identity<'_>, leads: &[Lead], people: &[Root], by_ucid: bool) -> Decision {
@@ -122,6 +131,8 @@ pub(crate) struct Look {
     pub(crate) people: Vec<Root>,
     named: Option<Root>,
     pub(crate) decision: Decision,
+    /// The row of a new person, once an identifier leads there.
+    unwritten: Option<Root>,
 }
 
 impl Look {
@@ -133,12 +144,19 @@ impl Look {
 
     /// The person, if somebody is.
     pub(crate) fn person(&self) -> Option<&Root> {
-        self.decision.person.map(|person| &self.people[person])
+        self.decision.person.map(|person| &self.people[person]).or(self.unwritten.as_ref())
+    }
+
+    /// Whether two identifiers led to different versions of one row: what is decided by the older one may not be right
+    /// for the newer, which is what a commit is guarded by.
+    pub(crate) fn is_torn(&self) -> bool {
+        let roots: Vec<&Root> = self.leads.iter().flat_map(Lead::roots).chain(&self.named).collect();
+        roots.iter().any(|a| roots.iter().any(|b| a.ucid == b.ucid && a.version != b.version))
     }
 
     fn joined(&self) -> impl Iterator<Item = &Root> {
         let merged = self.decision.merges.iter().map(|(person, _)| *person);
-        self.decision.person.into_iter().chain(merged).map(|person| &self.people[person])
+        self.person().into_iter().chain(merged.map(|person| &self.people[person]))
     }
 
     /// The tiles of the person and of all who merge into them.

@@ -6,9 +6,9 @@
 
 use super::Tenant;
 use super::draft::{Draft, Stamps};
-use super::fetch::{ETag, Search, Sought};
+use super::fetch::ETag;
 use super::identity::{Alias, Identity, Lead, Root};
-use super::operation::{OpState, Turn};
+use super::operation::{Begun, OpState, Turn};
 use super::record::{Look, Record};
 use crate::defect::Defect;
 use crate::error::{Code, Error};
@@ -18,6 +18,7 @@ use crate::patch::Patch;
 use crate::profile::tile::{LinkFact, RefusedLink};
 use crate::profile::{Live, RowOp, codec};
 use crate::records::Swap;
+use crate::store::StoreError;
 use crate::strategy::{Fate, Grounds};
 use crate::tables::RowHash;
 use crate::time::Ms;
@@ -114,11 +115,9 @@ impl Tenant<'_> {
 
     /// The answer to a repeat: the profile as it now is.
     async fn repeated(&self, region: Region, tile: Ucid) -> Result<Written, Error> {
-        let lead = self.identity(region).resolve_ucid(tile).await?;
-        let ucid = lead.holder().map_or(tile, |holder| holder.root.ucid);
-        let sought = vec![Sought::Ucid(tile)];
-        let found = self.fetch(&Search { regions: vec![region], sought, ..Search::default() }).await?;
-        Ok(Written { body: found.body, ucid, etag: found.etag, not_attached: Vec::new(), not_linked: Vec::new() })
+        let found = self.identity(region).show(tile).await?;
+        let (ucid, etag, body) = found.unwrap_or_else(|| (tile, None, Bytes::from_static(b"[]")));
+        Ok(Written { body, ucid, etag, not_attached: Vec::new(), not_linked: Vec::new() })
     }
 }
 
@@ -170,16 +169,22 @@ impl Upsert<'_> {
     /// not hold now.
     async fn taken_in(&self, key: Idempotency, tile: Ucid) -> Result<Option<Ucid>, Error> {
         let lead = self.identity.resolve_ucid(tile).await?;
+        if lead.erased.is_some() {
+            return Err(Code::ErasedMeanwhile.into());
+        }
         let Some(holder) = lead.holder() else { return Ok(None) };
         let done = holder.root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
         if let Some(op) = done {
-            self.identity.finish_op(key.key, op.op, tile).await?;
+            let _finished_or_left_to_the_next = self.identity.finish_op(key.key, op.op, tile).await;
         }
         Ok(done.map(|op| op.tile))
     }
 
     async fn round(&mut self) -> Result<Round, Error> {
         let look = self.record.look(&self.identity, self.write.ucid).await?;
+        if look.is_torn() {
+            return Ok(Round::Again);
+        }
         if let Some(busy) = look.busy() {
             self.identity.settle(busy.ucid).await?;
             return Ok(Round::Again);
@@ -222,7 +227,8 @@ impl Upsert<'_> {
         let carried = look.attached(&self.record, &tiles, tile);
         let refused = look.decision.refusals.iter().map(|refusal| RefusedLink {
             other: look.people[refusal.profile].ucid,
-            identifier: self.record.carried[refusal.by].identifier.clone(),
+            kind: self.record.carried[refusal.by].identifier.kind().into(),
+            identifier: self.record.carried[refusal.by].hash,
             why: refusal.why.clone(),
             request: self.write.request.clone(),
             source: self.write.source.clone(),
@@ -267,7 +273,7 @@ impl Upsert<'_> {
         let fact = LinkFact {
             via: look.tile_in(winner).unwrap_or(winner.ucid),
             by: hash,
-            identifiers: self.record.carried.iter().map(|carried| carried.identifier.clone()).collect(),
+            identifiers: self.record.carried.iter().map(|carried| carried.hash).collect(),
             grounds: Grounds {
                 strategy: self.identity.rules.strategy.version,
                 rank,
@@ -285,7 +291,8 @@ impl Upsert<'_> {
     }
 
     /// Takes identifiers from rows that they leave: a value that moves, a former value that is given away, and what a
-    /// writer left behind who died, or lost a race, between claiming and committing.
+    /// writer left behind who died, or lost a race, between claiming and committing. A row that lists it in another tile
+    /// than the alias named has taken it since the alias was read: that is to be looked up anew.
     async fn release(&self, look: &Look) -> Result<Step, Error> {
         let person = look.person().map(|root| root.ucid);
         for (by, lead) in look.leads.iter().enumerate() {
@@ -296,8 +303,12 @@ impl Upsert<'_> {
             {
                 continue;
             }
+            let hash = self.record.carried[by].hash;
+            if lead.strays.iter().any(|(_, root)| self.identity.lists(root, hash)) {
+                return Ok(Step::Taken);
+            }
             if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
-                self.identity.release(root, self.record.carried[by].hash).await?;
+                self.identity.release(root, hash).await?;
                 return Ok(Step::Taken);
             }
         }
@@ -372,7 +383,7 @@ impl Upsert<'_> {
                 Turn::Go(op) => op,
                 Turn::Again => return Ok(Round::Again),
                 Turn::Done(tile) => {
-                    self.finish_op(tile).await?;
+                    self.finish_op(tile).await;
                     return Ok(Round::Repeated(tile));
                 }
             };
@@ -384,23 +395,19 @@ impl Upsert<'_> {
         if self.write_row(root, tile, op, bytes).await? == Outcome::NotDone {
             return Ok(Round::Again);
         }
-        if self.write.idempotency.is_some() {
-            self.finish_op(tile).await?;
-        }
+        self.finish_op(tile).await;
         let (not_attached, not_linked) = (look.not_attached(&self.record), look.not_linked(&self.record));
         let etag = Some(rendered.etag.into());
         Ok(Round::Written(Written { body: rendered.answer, ucid, etag, not_attached, not_linked }))
     }
 
     /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.
-    async fn finish_op(&self, tile: Ucid) -> Result<(), Error> {
-        let Some(key) = self.write.idempotency else {
-            return Ok(());
-        };
-        if let Some(op) = self.identity.begun(key).await?.op {
-            self.identity.finish_op(key.key, op.op, tile).await?;
+    /// So a failure here is nobody's failure.
+    async fn finish_op(&self, tile: Ucid) {
+        let Some(key) = self.write.idempotency else { return };
+        if let Ok(Begun { op: Some(op), .. }) = self.identity.begun(key).await {
+            let _finished_or_left_to_the_next = self.identity.finish_op(key.key, op.op, tile).await;
         }
-        Ok(())
     }
 
     /// The guarded write of the row. An unknown outcome is learnt before anything else is done: while the row is as it
@@ -410,18 +417,23 @@ impl Upsert<'_> {
         if swap == Swap::Unknown && self.identity.service.has(Defect::RetryWithoutFate) {
             return Ok(Outcome::NotDone);
         }
-        let mut doubtful = false;
+        match swap {
+            Swap::Done(_) => return Ok(Outcome::Done),
+            Swap::Conflict => return Ok(Outcome::NotDone),
+            Swap::Unknown => {}
+        }
         for _ in 0..limits::ROUNDS {
-            match swap {
-                Swap::Done(_) => return Ok(Outcome::Done),
-                Swap::Conflict if !doubtful => return Ok(Outcome::NotDone),
-                Swap::Conflict | Swap::Unknown => doubtful = true,
-            }
-            let (version, _) = self.identity.row(root.ucid).await?;
+            let (version, _) = self.identity.row(root.ucid).await.map_err(in_doubt)?;
             if version != root.version {
-                return self.fate(root, tile, op).await;
+                return self.fate(root, tile, op).await.map_err(|error| match error.code {
+                    Code::StoreUnavailable => Code::StoreUnknown.into(),
+                    _ => error,
+                });
             }
-            swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
+            swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await.map_err(in_doubt)?;
+            if let Swap::Done(_) = swap {
+                return Ok(Outcome::Done);
+            }
         }
         Err(Code::StoreUnknown.into())
     }
@@ -445,6 +457,14 @@ impl Upsert<'_> {
             return if remembered { Ok(Outcome::NotDone) } else { Err(Code::StoreUnknown.into()) };
         }
         Err(Code::StoreUnknown.into())
+    }
+}
+
+/// While it is not known whether a write was done, a store that is gone does not say that it was not.
+fn in_doubt(error: StoreError) -> Error {
+    match error {
+        StoreError::Unavailable(cause) => StoreError::Unknown(cause).into(),
+        error => error.into(),
     }
 }
 

@@ -68,12 +68,27 @@ enum Command {
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return not_understood(&said),
+    };
     let output = Output::new(cli.common.json);
     match cli.run(output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failed(&failure),
     }
+}
+
+/// Help, which was asked for, or what is wrong with the usage. What was typed cannot be told apart any more, so a
+/// `--json` anywhere counts.
+fn not_understood(said: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args().any(|arg| arg == "--json");
+    if said.use_stderr() && wants_json {
+        return Output::new(true).failed(&Failure::usage(said.to_string().trim_end()));
+    }
+    // Nobody is left to read it.
+    let _printed = said.print();
+    ExitCode::from(if said.use_stderr() { 2 } else { 0 })
 }
 
 impl Cli {
@@ -108,7 +123,7 @@ impl Common {
     /// Those of these flags that another call needs to find the same data directory, as one would type them.
     fn pasted(&self) -> String {
         let flag = |name: &str, path: &Option<PathBuf>| {
-            path.as_ref().map(|path| format!(" --{name} '{}'", path.display())).unwrap_or_default()
+            path.as_ref().map(|path| format!(" --{name} {}", quoted(&path.display().to_string()))).unwrap_or_default()
         };
         flag("config", &self.config) + &flag("data", &self.data)
     }
@@ -130,7 +145,13 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 
 /// How this program was called, for calls of it that are printed.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "onefold".into())
+    quoted(&std::env::args().next().unwrap_or_else(|| "onefold".into()))
+}
+
+/// As a shell reads it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn print_config(common: &Common, output: Output) -> Result<(), Failure> {

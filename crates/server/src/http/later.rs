@@ -1,9 +1,12 @@
 //! Routes of the contract that this version does not have yet. They answer 400 `request.not_yet`, as everything of the
 //! contract that is not there, but tell nothing to whoever may not call them.
 
+use super::{orgs, wire};
 use crate::auth::Administrator;
 use crate::caller::{Deleter, OrgAdmin, Reader, Sender};
 use crate::problem::{Problem, ServerCode};
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 
 /// For who may read profiles.
 pub(super) async fn reader(_: Reader) -> Problem {
@@ -26,8 +29,11 @@ pub(super) async fn org_admin(_: OrgAdmin) -> Problem {
 }
 
 /// For who may administer.
-pub(super) async fn admin(who: Administrator, org: axum::extract::Path<String>) -> Result<(), Problem> {
-    who.check_org(super::orgs::org_id(&org)?)?;
+pub(super) async fn admin(
+    who: Administrator,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<(), Problem> {
+    who.check_org(orgs::org_id(&wire::path(path)?)?)?;
     Err(ServerCode::NotYet.into())
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Answer {
 impl Check {
     /// An operation answered.
     pub(crate) fn answers(&mut self, op: usize, answer: &Answer, rows: impl FnOnce() -> Vec<RowBytes>) {
-        let Some(watch) = self.watches.remove(&op) else { return };
+        let Some(watch) = self.no_longer_watched(op) else { return };
         let result = match answer {
             Answer::Upsert(Ok(written)) => self.written(&watch, written),
             Answer::Upsert(Err(error)) => self.not_written(&watch, error),
@@ -41,7 +41,7 @@ impl Check {
     }
 
     fn written(&self, watch: &Watch, written: &Written) -> Result<(), Wrong> {
-        if !self.committed.contains(&watch.first) {
+        if !self.committed.contains_key(&watch.first) {
             return Err("it is said to be done, and is not".into());
         }
         match shown_in(&written.body, watch.realm.org)?.as_slice() {
@@ -62,8 +62,11 @@ impl Check {
             let erased = error.code != Code::ErasedMeanwhile || !self.erasures.is_empty();
             return if erased { Ok(()) } else { Err("nobody was erased meanwhile".into()) };
         }
-        if self.committed.contains(&watch.first) {
-            return Err(format!("{}: but it was done", error.code.as_str()));
+        // A store that fails under a repeat says nothing of what another attempt has done.
+        let by_itself = self.committed.get(&watch.first) == Some(&watch.op);
+        let by_any = self.committed.contains_key(&watch.first) && error.code != Code::StoreUnavailable;
+        if by_itself || by_any {
+            return Err(format!("{}: but it was done (before: {})", error.code.as_str(), watch.done_before));
         }
         let reason = match error.code {
             Code::StoreUnavailable => true,
@@ -114,7 +117,7 @@ impl Check {
         is_no_fault_of_ours(error)?;
         let done = self.erasures.contains_key(&watch.first);
         match error.code {
-            Code::StoreUnavailable if done => Err("nothing was done, it says, and somebody is erased".into()),
+            Code::StoreUnavailable if self.erasers.contains(&watch.op) => Err("nothing was done, it says, and somebody is erased".into()),
             Code::AlreadyDeleted if done => Err("deleted before, it says, and it was itself that did it".into()),
             Code::AlreadyDeleted if !watch.units.iter().all(|unit| unit.seen.iter().any(Option::is_none)) => {
                 Err("already deleted, it says, of somebody who is there".into())

@@ -88,10 +88,10 @@ impl Check {
         if asked.realm != realm {
             return Err(format!("it was asked for in {:?}", asked.realm));
         }
-        if !self.committed.insert(first) {
-            return Err("it happens again".into());
+        if let Some(before) = self.committed.insert(first, self.sender) {
+            return Err(format!("it happens again, the first time through {before}"));
         }
-        if let Some(other) = plan.key.and_then(|key| self.keys.insert(key, first)) {
+        if let Some(other) = plan.key.and_then(|key| self.keys.insert((realm.org, key), first)) {
             return Err(format!("its idempotency key was used by {other} before"));
         }
         if old.is_some_and(|known| known.profile.live().is_some_and(Live::is_busy)) {
@@ -229,6 +229,7 @@ impl Check {
             return Err("erased at a moment before the last that was said".into());
         }
         let gone = people.erase(root, erased.at);
+        self.erasers.insert(self.sender);
         self.erased.extend(gone.marks());
         self.erasures.entry(first).or_default().extend(places.into_iter().map(|place| (place, root)));
         let listed: BTreeSet<_> = erased.aliases.iter().copied().collect();

@@ -48,17 +48,25 @@ pub(crate) struct Check {
     sealed: BTreeMap<(Realm, Ucid), Ucid>,
     /// What was asked for, by the operation that asked first.
     pub(crate) asked: BTreeMap<usize, Asked>,
-    /// Writes that happened.
-    pub(crate) committed: BTreeSet<usize>,
+    /// Writes that happened, and through which attempt at them.
+    pub(crate) committed: BTreeMap<usize, usize>,
+    /// Who sent the bytes at an address last: late ones come from whoever sent them.
+    senders: BTreeMap<usize, usize>,
+    /// Who sent the row that is looked at.
+    sender: usize,
     /// Idempotency keys that were used up, and by which operation.
-    keys: BTreeMap<usize, usize>,
+    keys: BTreeMap<(u8, usize), usize>,
     /// Which operation each deletion id belongs to.
     deletions: BTreeMap<u128, usize>,
     /// What each delete erased: of which of its values, and whom.
     erasures: BTreeMap<usize, BTreeMap<usize, Ucid>>,
+    /// Attempts that erased somebody.
+    erasers: BTreeSet<usize>,
     /// Marks of erased people.
     erased: BTreeSet<usize>,
     watches: BTreeMap<usize, Watch>,
+    /// What those who repeat a delete take over from earlier attempts at it.
+    past: BTreeMap<usize, Vec<watch::Unit>>,
     /// The first thing that was wrong.
     pub(crate) wrong: Option<Wrong>,
 }
@@ -79,12 +87,16 @@ impl Check {
             rows: BTreeMap::new(),
             sealed: BTreeMap::new(),
             asked: BTreeMap::new(),
-            committed: BTreeSet::new(),
+            committed: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            sender: 0,
             keys: BTreeMap::new(),
             deletions: BTreeMap::new(),
             erasures: BTreeMap::new(),
+            erasers: BTreeSet::new(),
             erased: BTreeSet::new(),
             watches: BTreeMap::new(),
+            past: BTreeMap::new(),
             wrong: None,
         }
     }
@@ -98,6 +110,7 @@ impl Check {
 
     /// A row is about to be written by an operation, now or later.
     pub(crate) fn sends(&mut self, op: usize, key: &Key, value: &Bytes) {
+        self.senders.insert(value.as_ptr() as usize, op);
         if key.partition.table == Table::Profile
             && let Ok(Profile::Erased(erased)) = codec::decode(value)
             && let Some(watch) = self.watches.get(&op)
@@ -108,6 +121,7 @@ impl Check {
 
     /// A row was written.
     pub(crate) fn lands(&mut self, key: &Key, value: &Bytes) {
+        self.sender = self.senders.get(&(value.as_ptr() as usize)).copied().unwrap_or(usize::MAX);
         let result = match place_of(key) {
             Some((realm, ucid)) => self.lands_profile(realm, ucid, value),
             None if key.partition.table == Table::Profile => Err("a profile of nobody known".into()),
@@ -153,13 +167,25 @@ impl Check {
     /// An operation begins, or goes on under another client.
     pub(crate) fn begins(&mut self, op: usize, asked: &Asked) {
         self.asked.entry(asked.first).or_insert_with(|| asked.clone());
-        self.watches.insert(op, Watch::new(asked));
+        let mut watch = Watch::new(asked);
+        watch.op = op;
+        watch.done_before = self.committed.contains_key(&asked.first);
+        if let (Asking::Delete(..), Some(past)) = (&asked.what, self.past.get(&asked.first)) {
+            watch.units.clone_from(past);
+        }
+        self.watches.insert(op, watch);
         self.watch(op);
     }
 
     /// An operation is over without an answer.
     pub(crate) fn dies(&mut self, op: usize) {
-        self.watches.remove(&op);
+        self.no_longer_watched(op);
+    }
+
+    fn no_longer_watched(&mut self, op: usize) -> Option<Watch> {
+        let watch = self.watches.remove(&op)?;
+        self.past.insert(watch.first, watch.units.clone());
+        Some(watch)
     }
 
     /// The people of an organisation in a region.

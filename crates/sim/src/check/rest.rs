@@ -74,7 +74,7 @@ impl Check {
         for person in self.people.values().flat_map(|people| people.persons.values()) {
             person.writes.iter().for_each(|write| *standing.entry(write.op).or_default() += 1);
         }
-        for first in &self.committed {
+        for first in self.committed.keys() {
             let count = standing.get(first).copied().unwrap_or(0) + usize::from(self.erased.contains(first));
             if count != 1 {
                 return Err(format!("write {first} stands {count} times"));
@@ -110,7 +110,7 @@ impl Check {
         if !matches!(self.asked.get(&first).map(|asked| &asked.what), Some(Asking::Upsert { .. })) {
             return Ok(());
         }
-        let done = self.committed.contains(&first);
+        let done = self.committed.contains_key(&first);
         match (acknowledged, refused) {
             (true, _) if !done => Err(format!("write {first} was acknowledged, and never happened")),
             (false, true) if done => Err(format!("write {first} was refused, and happened")),

@@ -8,6 +8,7 @@ use onefold_core::time::Ms;
 use std::collections::BTreeSet;
 
 /// One value of a search in one region, and all that it showed since.
+#[derive(Clone)]
 pub(super) struct Unit {
     pub(super) sought: Sought,
     pub(super) realm: Realm,
@@ -16,6 +17,10 @@ pub(super) struct Unit {
 
 /// What was true since an operation began.
 pub(super) struct Watch {
+    /// The operation.
+    pub(super) op: usize,
+    /// Of a repeated write: whether it had happened by the time that this attempt began.
+    pub(super) done_before: bool,
     /// The operation that asked first.
     pub(super) first: usize,
     pub(super) realm: Realm,
@@ -46,6 +51,8 @@ impl Watch {
             Asking::Sweep => (Vec::new(), 0),
         };
         Self {
+            op: asked.first,
+            done_before: false,
             first: asked.first,
             realm: asked.realm,
             units,
@@ -101,7 +108,7 @@ impl Check {
             watch.unknown |= people.of_ucid(ucid).is_none();
             watch.named.extend(people.of_ucid(ucid));
         }
-        if self.committed.contains(&watch.first) {
+        if self.committed.contains_key(&watch.first) {
             let root = people.of_write(watch.first);
             let now = root.and_then(|root| people.shown(watch.realm, root, &self.says));
             push(&mut watch.after, now);

@@ -6,7 +6,7 @@ use onefold_core::store::StoreError;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A committer that is held up before each sync until it is let go.
+/// A committer that is held up before each sync until it is let go, or for five seconds: a test that fails must end.
 struct Held {
     arrived: mpsc::Receiver<()>,
     go: mpsc::Sender<io::Result<()>>,
@@ -17,7 +17,7 @@ impl Held {
         let ((tell, arrived), (go, wait)) = (mpsc::channel(), mpsc::channel());
         let callback = move || {
             let _test_over = tell.send(());
-            wait.recv().unwrap_or(Ok(()))
+            wait.recv_timeout(Duration::from_secs(5)).unwrap_or(Ok(()))
         };
         store.trees().expect("open").before_sync.set(callback);
         Self { arrived, go }

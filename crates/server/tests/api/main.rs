@@ -1,0 +1,24 @@
+//! The API through the router that the binary runs, over the memory engine and a clock that stands still. One file a
+//! route and verb; `util.rs` keeps them short.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod authorisation;
+mod bodies;
+mod connections;
+mod credentials;
+mod delete;
+mod health;
+mod keys_delete;
+mod keys_get;
+mod keys_post;
+mod keys_rotate;
+mod orgs_get;
+mod orgs_patch;
+mod orgs_post;
+mod problems;
+mod search;
+mod util;
+mod write;
+mod write_conditions;
+mod write_values;

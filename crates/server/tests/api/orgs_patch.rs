@@ -1,0 +1,72 @@
+//! `PATCH /admin/v1/orgs/{orgId}`: what the body names changes, at once on this node; the rest stays.
+
+use crate::util::*;
+use http::Method;
+
+const URL: &str = "/admin/v1/orgs/7";
+
+fn patch(world: &World, url: &str, body: serde_json::Value) -> Call {
+    world.call(Method::PATCH, url).header("content-type", "application/json").body(body.to_string())
+}
+
+#[tokio::test]
+async fn it_changes_what_is_named_and_answers_with_all() {
+    let world = world().await;
+    let before = world.get(URL).await.ok();
+    let after = patch(&world, URL, json!({"name": "Acme", "limits": {"perSecond": 3}})).await.ok();
+    let expected =
+        with(before, json!({"name": "Acme", "limits": {"perSecond": 3, "perMinute": 10000, "idsPerFetch": 5}}));
+    assert_eq!(after, expected);
+    assert_eq!(world.get(URL).await.ok(), after);
+    assert_eq!(patch(&world, URL, json!({})).await.ok(), after, "nothing named, nothing changed");
+}
+
+#[tokio::test]
+async fn more_identifiers_for_a_fetch_hold_at_once() {
+    let world = world().await;
+    let search = || {
+        let values: Vec<String> = (0..7).map(|n| format!("u{n}")).collect();
+        world.search(json!({"search": {"user_id": values}, "onMissing": "empty"}))
+    };
+    search().await.refused(400, "search.too_many_values");
+    patch(&world, URL, json!({"limits": {"idsPerFetch": 7}})).key(ROOT_KEY).await.ok();
+    search().await.ok();
+}
+
+#[tokio::test]
+async fn minimal_answers_may_become_the_default() {
+    let world = world().await;
+    world.say("u", json!({"a": 1})).await.ok();
+    patch(&world, URL, json!({"writeAnswer": "minimal"})).await.ok();
+    world.say("u", json!({"a": 2})).await.no_content();
+}
+
+#[tokio::test]
+async fn regions_may_be_added_and_put_in_another_order() {
+    let world = world().await;
+    let regions = patch(&world, URL, json!({"regions": ["IN", "US", "EU"]})).await.ok()["regions"].take();
+    assert_eq!(regions, json!(["IN", "US", "EU"]));
+    let write = json!({"region": "IN", "ids": {"user_id": "u"}});
+    world.write(write).await.ok();
+}
+
+#[tokio::test]
+async fn what_is_wrong_changes_nothing() {
+    let world = world().await;
+    let before = world.get(URL).await.ok();
+    let body = json!({"name": null, "orgId": 9, "limits": {"idsPerFetch": 6, "perSecond": 1.5}, "x": 1});
+    let problem = patch(&world, URL, body).await.refused(400, "request.unknown_member");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 4, "{problem}");
+    assert_eq!(world.get(URL).await.ok(), before);
+}
+
+#[tokio::test]
+async fn only_its_own_administrators_and_the_root_key_may() {
+    let world = world().await;
+    let name = || json!({"name": "Mine"});
+    patch(&world, URL, name()).key(&world.other_key).await.refused(403, "auth.org");
+    patch(&world, URL, json!({"x": 1})).key(&world.other_key).await.refused(400, "request.unknown_member");
+    patch(&world, "/admin/v1/orgs/999", name()).await.refused(403, "auth.org");
+    patch(&world, "/admin/v1/orgs/999", name()).key(ROOT_KEY).await.refused(404, "org.unknown");
+    assert_eq!(world.get(URL).await.ok()["name"], "Tests");
+}

@@ -1,0 +1,12 @@
+//! The command line through the real binary: free ports, directories of their own, bounded waits.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod config;
+mod doctor;
+mod first_run;
+mod keys;
+mod orgs;
+mod serve;
+mod usage;
+mod util;
