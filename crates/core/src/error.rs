@@ -73,6 +73,8 @@ codes! {
     ListTooLong = "value.list_too_long", Invalid, "A list would have more than 1000 entries";
     /// A list remembers more removals than it may; `$set` starts it anew.
     ListTooManyMarks = "value.list_too_many_removals", Invalid, "A list would have more than 2000 entries and removals; replace it with $set";
+    /// A value is not of the type that the catalogue gives its attribute.
+    WrongType = "value.wrong_type", Invalid, "A value is not of the type of its attribute";
     /// An operator on numbers meets something else.
     NotANumber = "value.not_a_number", Invalid, "The operator works on numbers, and the attribute holds something else";
     /// The timestamp is too far in the future.

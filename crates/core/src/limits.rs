@@ -58,6 +58,10 @@ pub const REFUSED_LINKS: usize = 32;
 pub const SHARED_BY: usize = 101;
 /// Profiles that a search by a shared value finds where that is allowed (contract section 6).
 pub const SHARED_FOUND: usize = 5;
+/// Milliseconds after which a profile is erased that no identifier leads to any more (contract section 6).
+pub const ORPHAN_MS: u64 = 30 * 24 * 3_600 * 1_000;
+/// Milliseconds for which a refused record is kept for administrators.
+pub const REFUSED_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
 /// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.

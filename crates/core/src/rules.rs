@@ -17,6 +17,8 @@ pub struct Rules {
     pub catalogue_version: u64,
     /// Which values name nobody.
     pub blocked: Arc<Blocklist>,
+    /// Days after which a profile that nothing was heard of is erased; `None`: never.
+    pub profile_ttl_days: Option<u32>,
 }
 
 /// The renderer's own version: raised when answers would look different for the same row.
@@ -25,7 +27,13 @@ const RENDERER: u64 = 1;
 impl Default for Rules {
     fn default() -> Self {
         let catalogue = Catalogue::standard();
-        Self { strategy: Strategy::default(), catalogue, catalogue_version: 0, blocked: Arc::default() }
+        Self {
+            strategy: Strategy::default(),
+            catalogue,
+            catalogue_version: 0,
+            blocked: Arc::default(),
+            profile_ttl_days: None,
+        }
     }
 }
 

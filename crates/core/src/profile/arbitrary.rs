@@ -104,12 +104,14 @@ pub(in crate::profile) fn carried(n: u8) -> Carried {
 
 /// What these tiles show where every identifier identifies.
 pub(in crate::profile) fn fold(tiles: &Tiles) -> Shown {
-    super::fold(tiles, &holdings(tiles, &Rules::literal(), 0))
+    let rules = Rules::literal();
+    super::fold(tiles, &holdings(tiles, &rules, 0), &rules, 0)
 }
 
 /// The bytes of a live row with the head that its holdings make.
 pub(in crate::profile) fn rendered_hashes(tiles: &Tiles) -> Vec<RowHash> {
-    let mut hashes: Vec<RowHash> = holdings(tiles, &Rules::literal(), 0).iter().map(|h| h.held.hash).collect();
+    let rules = Rules::literal();
+    let mut hashes: Vec<RowHash> = holdings(tiles, &rules, 0).iter().map(|h| h.held.hash).collect();
     hashes.sort_unstable();
     hashes
 }

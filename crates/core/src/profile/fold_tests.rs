@@ -463,7 +463,8 @@ fn identifiers_stand_the_last_communicated_first_and_one_that_two_profiles_hold_
     tiles.entry(ucid(1)).or_default().hold(&held("new", 2), 6, 6, 6);
     tiles.entry(ucid(2)).or_default().hold(&held("old", 1), 7, 7, 7);
     let shown = fold(&tiles);
-    let emails: Vec<_> = shown.identifiers["email"].iter().map(|held| (held.identifier.value(), held.ts)).collect();
+    let emails: Vec<_> =
+        shown.identifiers["email"].iter().map(|element| (&*element.writings["email"], element.ts)).collect();
     assert_eq!(emails, [("old", 7), ("new", 6)]);
     assert_eq!(shown.identifiers(), 2);
 }

@@ -22,18 +22,21 @@ pub struct Holding<'a> {
     pub held: &'a Held,
     /// How its kind takes part.
     pub rule: Rule,
+    /// The group that its kind is shown in.
+    pub group: &'a str,
     /// Whether it is a former value: found alone, not shown, no reason to merge.
     pub former: bool,
 }
 
 /// What the person of these tiles holds at a moment.
-pub fn holdings<'a>(tiles: &'a Tiles, rules: &Rules, now: Ms) -> Vec<Holding<'a>> {
+pub fn holdings<'a>(tiles: &'a Tiles, rules: &'a Rules, now: Ms) -> Vec<Holding<'a>> {
     let held = tiles.iter().flat_map(|(tile, said)| said.identifiers.iter().map(|held| (*tile, held)));
     let mut all: Vec<Holding<'a>> = held
         .filter(|(_, held)| !held.is_expired(now))
         .map(|(tile, held)| {
-            let rule = rules.rule(held.identifier.kind());
-            Holding { tile, held, rule, former: held.former || is_displaced(tiles, held) }
+            let kind = held.identifier.kind();
+            let (rule, group) = (rules.rule(kind), rules.catalogue.group_of_kind(kind));
+            Holding { tile, held, rule, group, former: held.former || is_displaced(tiles, held) }
         })
         .collect();
     if all.iter().any(|holding| holding.rule.keep.is_some()) {

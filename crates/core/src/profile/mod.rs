@@ -44,6 +44,9 @@ pub struct Live {
     pub split: Option<BTreeSet<Ucid>>,
     /// The row that these tiles were split out of, until it has dropped them.
     pub source: Option<Ucid>,
+    /// When a ticket is due that looks whether the person is to be erased, because no identifier leads to them any more,
+    /// or because nothing has been heard of them.
+    pub watch: Option<Ms>,
     /// Operations with an idempotency key that this row has taken in and whose `Op` row may not say so yet.
     pub ops: Vec<RowOp>,
 }

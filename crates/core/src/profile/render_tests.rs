@@ -173,7 +173,8 @@ fn linked_ucids_are_not_shown_unless_asked_for() {
 
 #[test]
 fn matched_says_what_found_the_profile() {
-    let extras = Extras { matched: Some(vec![("AdId", "later"), ("ucid", LINKED)]), sources: false };
+    let extras =
+        Extras { matched: Some(vec![("AdId", "later"), ("ucid", LINKED)]), sources: false, ..Extras::default() };
     let shown = part(&jane(), &Projection::default(), &extras);
     let expected = json!([{"kind": "AdId", "value": "later"}, {"kind": "ucid", "value": LINKED}]);
     assert_eq!(shown["matched"], expected);
@@ -182,7 +183,7 @@ fn matched_says_what_found_the_profile() {
 
 #[test]
 fn sources_say_where_each_value_came_from() {
-    let extras = Extras { matched: None, sources: true };
+    let extras = Extras { matched: None, sources: true, ..Extras::default() };
     let shown: Json = serde_json::from_slice(&render_part(who(), &jane(), &fold(&jane()), None, &extras)).unwrap();
     let expected = json!({
         "profile.age": {"source": "crm", "_ts": "1735689600000"},
@@ -199,7 +200,7 @@ fn sources_say_where_each_value_came_from() {
 #[test]
 fn sources_are_those_of_what_is_shown() {
     let only = Projection { profile: names(["tier"]), consent: names(["gdpr_profiling"]), ..Projection::default() };
-    let shown = part(&jane(), &only, &Extras { matched: None, sources: true });
+    let shown = part(&jane(), &only, &Extras { matched: None, sources: true, ..Extras::default() });
     let sources: BTreeSet<_> = shown["sources"].as_object().unwrap().keys().collect();
     assert!(sources.into_iter().eq(["consent.gdpr_profiling", "profile.loyalty.tier"]));
 }
@@ -211,7 +212,8 @@ fn dots_in_names_do_not_make_two_paths_one() {
         tile.apply(&member(group, name, plain("x")), 1, &"crm".into());
     }
     let tiles = Tiles::from([(who().ucid, tile)]);
-    let rendered = render_part(who(), &tiles, &fold(&tiles), None, &Extras { matched: None, sources: true });
+    let rendered =
+        render_part(who(), &tiles, &fold(&tiles), None, &Extras { matched: None, sources: true, ..Extras::default() });
     let Strict(json) = serde_json::from_slice(&rendered).unwrap();
     let paths: BTreeSet<_> = json["sources"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [r"profile.a.b", r"profile.a.b\.c", r"profile.a\.b", r"profile.a\.b.c", r"profile.a\\\.b"];
@@ -296,7 +298,7 @@ proptest! {
         matched in "\\PC{0,9}",
     ) {
         let shown = fold(&tiles);
-        let extras = Extras { matched: Some(vec![("email", &matched)]), sources: true };
+        let extras = Extras { matched: Some(vec![("email", &matched)]), sources: true, ..Extras::default() };
         let rendered = render_part(who(), &tiles, &shown, None, &extras);
         let Strict(whole) = serde_json::from_slice(&rendered).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&whole["matched"], &json!([{"kind": "email", "value": matched}]));

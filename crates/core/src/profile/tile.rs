@@ -95,6 +95,14 @@ pub struct Group {
     pub members: BTreeMap<Box<str>, Attribute>,
 }
 
+impl Group {
+    /// The newest stamp of all that it says.
+    pub fn newest(&self) -> Option<Ms> {
+        let removed = self.removed.as_ref().map(|removed| removed.ts);
+        self.members.values().map(Attribute::newest).chain(removed).max()
+    }
+}
+
 /// What joined a tile to another: kept so that a merge can be explained and undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFact {

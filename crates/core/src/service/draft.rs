@@ -5,7 +5,7 @@ use super::upsert::Write;
 use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::limits;
-use crate::patch::{GroupPatch, Patch};
+use crate::patch::{GroupPatch, Patch, pointer};
 use crate::profile::attribute::Said;
 use crate::profile::fold::{Tiles, base_of, fold, list_length};
 use crate::profile::holding::holdings;
@@ -110,7 +110,8 @@ impl Draft {
 
 /// The limits of one person (contract sections 5 and 6).
 pub(crate) fn within_limits(identity: &Identity<'_>, tiles: &Tiles) -> Result<(), Code> {
-    let shown = fold(tiles, &holdings(tiles, identity.rules, identity.now()));
+    let (rules, now) = (identity.rules, identity.now());
+    let shown = fold(tiles, &holdings(tiles, rules, now), rules, now);
     let ucid = tiles.keys().next().copied().unwrap_or(Ucid::from_u128(0));
     if shown.attributes() > limits::PROFILE_ATTRIBUTES {
         return Err(Code::TooManyAttributes);
@@ -172,10 +173,4 @@ fn kept(tiles: &Tiles, rules: &Rules) -> Vec<(usize, Vec<(RowHash, Ms)>)> {
 
 fn later(now: Ms, than: Ms) -> Ms {
     now.max(than.saturating_add(1))
-}
-
-fn pointer(group: &str, member: &str) -> String {
-    let escape = |name: &str| name.replace('~', "~0").replace('/', "~1");
-    let path = format!("/upsert/profile/{}", escape(group));
-    if group == member { path } else { format!("{path}/{}", escape(member)) }
 }

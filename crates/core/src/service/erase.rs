@@ -77,6 +77,13 @@ impl Tenant<'_> {
     /// [`Code::AlreadyDeleted`] where nobody was found and somebody had been deleted before.
     pub async fn delete(&self, delete: &Delete) -> Result<Deleted, Error> {
         let identity = self.identity(delete.region);
+        let primary = |sought: &Sought| match sought {
+            Sought::Ucid(_) => true,
+            Sought::Identifier(identifier) => self.rules().rule(identifier.kind()).is_primary(),
+        };
+        if !delete.sought.iter().all(primary) {
+            return Err(Code::NotPrimary.into());
+        }
         let deletion = match identity.begin_delete(delete).await? {
             BeginDelete::Go(deletion) => deletion,
             BeginDelete::Done(deleted) => return Ok(deleted),
@@ -188,10 +195,7 @@ impl Identity<'_> {
 
     async fn erase_sought(&self, sought: &Sought, deletion: u128, doubtful: &mut bool) -> Result<Erasure, Error> {
         for _ in 0..limits::ROUNDS {
-            let lead = match sought {
-                Sought::Identifier(identifier) => self.resolve(self.hash(identifier)).await?,
-                Sought::Ucid(ucid) => self.resolve_ucid(*ucid).await?,
-            };
+            let lead = self.resolve_sought(sought).await?;
             let Some(root) = lead.roots().find(|root| root.version.is_some()) else {
                 return Ok(nobody(&lead, deletion));
             };
@@ -215,8 +219,27 @@ impl Identity<'_> {
         Err(Code::Contention.into())
     }
 
+    /// Where a value leads, in whatever writing somebody is found by it.
+    pub(crate) async fn resolve_sought(&self, sought: &Sought) -> Result<Lead, Error> {
+        let identifier = match sought {
+            Sought::Ucid(ucid) => return Ok(self.resolve_ucid(*ucid).await?),
+            Sought::Identifier(identifier) => identifier,
+        };
+        let mut found = Lead::default();
+        for identifier in self.rules.expand(identifier) {
+            let lead = self.resolve(self.hash(&identifier)).await?;
+            if lead.holder().is_some() {
+                return Ok(lead);
+            }
+            if found.erased.is_none() && found.roots().next().is_none() {
+                found = lead;
+            }
+        }
+        Ok(found)
+    }
+
     /// The moment of deletion.
-    async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
+    pub(crate) async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
         self.leave_ticket(Task::Clean, root.ucid).await?;
         let erased = Erased {
             at: self.service.clock.now().max(root.live.newest()),

@@ -273,7 +273,8 @@ fn part(search: &Search, hit: &Hit<'_>, live: &Live, rules: &Rules, now: Ms) -> 
         Sought::Identifier(identifier) => (identifier.kind(), identifier.value()),
         Sought::Ucid(_) => ("ucid", ucids.next().map_or("", String::as_str)),
     });
-    let shown = fold(&live.tiles, &holdings(&live.tiles, rules, now));
-    let extras = Extras { matched: search.matched.then(|| matched.collect()), sources: search.sources };
+    let shown = fold(&live.tiles, &holdings(&live.tiles, rules, now), rules, now);
+    let extras =
+        Extras { matched: search.matched.then(|| matched.collect()), sources: search.sources, ..Extras::default() };
     render_part(Name { region: hit.region, ucid: hit.ucid }, &live.tiles, &shown, search.only.as_ref(), &extras)
 }

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::profile::codec::{self, Rendered};
 use crate::profile::fold::fold;
 use crate::profile::holding::{Holding, holdings};
-use crate::profile::render::{Name, render};
+use crate::profile::render::{Extras, Name, render, render_part};
 use crate::profile::{Live, Profile};
 use crate::records::{Record, Swap, unchanged};
 use crate::rules::Rules;
@@ -203,20 +203,33 @@ impl Identity<'_> {
 
     /// The answer that a live row carries, and what else its head holds.
     pub(crate) fn render(&self, ucid: Ucid, live: &Live) -> Rendered {
-        let now = self.now();
-        let held = holdings(&live.tiles, self.rules, now);
-        let shown = fold(&live.tiles, &held);
+        let held = self.holdings(live);
+        let shown = fold(&live.tiles, &held, self.rules, self.now());
         let profile = render(Name { region: self.region, ucid }, &live.tiles, &shown);
         let etag = self.service.secret.etag(&profile);
         let answer = [b"[", profile.as_slice(), b"]"].concat().into();
         let mut hashes: Vec<RowHash> = held.iter().map(|holding| holding.held.hash).collect();
         hashes.sort_unstable();
-        let valid_until = held.iter().filter_map(|holding| holding.held.expires).min().unwrap_or(Ms::MAX);
-        Rendered { answer, valid_until, model: self.rules.stamp(), etag: (etag, etag), hashes }
+        Rendered { answer, valid_until: shown.valid_until, model: self.rules.stamp(), etag: (etag, etag), hashes }
+    }
+
+    /// The answer to a write that left something where it was.
+    pub(crate) fn answer_with(
+        &self,
+        ucid: Ucid,
+        live: &Live,
+        not_attached: &[Box<str>],
+        not_linked: &[Box<str>],
+    ) -> Bytes {
+        let shown = fold(&live.tiles, &self.holdings(live), self.rules, self.now());
+        let name = Name { region: self.region, ucid };
+        let extras = Extras { not_attached, not_linked, ..Extras::default() };
+        let profile = render_part(name, &live.tiles, &shown, None, &extras);
+        [b"[", profile.as_slice(), b"]"].concat().into()
     }
 
     /// What a live row holds now.
-    pub(crate) fn holdings<'l>(&self, live: &'l Live) -> Vec<Holding<'l>> {
+    pub(crate) fn holdings<'l>(&'l self, live: &'l Live) -> Vec<Holding<'l>> {
         holdings(&live.tiles, self.rules, self.now())
     }
 

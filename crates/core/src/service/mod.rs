@@ -3,10 +3,12 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
 //! that organisation, where the steps of identity live.
 
-mod blocked;
+pub mod blocked;
 pub mod catalogue;
 mod draft;
 pub mod erase;
+mod expire;
+pub mod explain;
 pub mod fetch;
 mod identity;
 pub mod keys;

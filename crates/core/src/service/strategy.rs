@@ -97,6 +97,7 @@ impl Service {
             catalogue: catalogue.catalogue,
             catalogue_version: catalogue.version,
             blocked: Arc::new(blocked),
+            profile_ttl_days: self.find_org(org).await?.and_then(|org| org.profile_ttl_days),
         })
     }
 }

@@ -34,6 +34,9 @@ pub(crate) enum Task {
     Clean,
     /// Remove what is left of an erased profile: its audit period is over.
     Bury,
+    /// Erase the profile if no identifier has led to it for thirty days, or nothing was heard of it for the time that the
+    /// organisation sets.
+    Expire,
 }
 
 /// Who does a background job, and until when nobody else does.
@@ -56,6 +59,8 @@ pub struct Swept {
     pub failed: usize,
     /// Old operations that were removed.
     pub operations: usize,
+    /// Old refusals that were removed.
+    pub refused: usize,
 }
 
 impl Identity<'_> {
@@ -87,6 +92,7 @@ impl Service {
         let orgs = self.records.store().scan(&tables::orgs(), None, u16::MAX).await?;
         for org in orgs.iter().filter_map(|(sort, _)| tables::org_of(sort)) {
             swept.operations += self.sweep_ops(org, first).await?;
+            swept.refused += self.sweep_refused(org).await?;
         }
         Ok(swept)
     }
@@ -126,6 +132,7 @@ impl Service {
             Task::Settle => identity.settle(ticket.ucid).await,
             Task::Clean => identity.clean(ticket.ucid).await,
             Task::Bury => identity.bury(ticket.ucid).await,
+            Task::Expire => identity.expire(ticket.ucid).await,
         }
     }
 }

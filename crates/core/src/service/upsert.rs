@@ -99,6 +99,7 @@ impl Tenant<'_> {
         if write.timestamp.is_some_and(|at| at > identity.now().saturating_add(limits::TIMESTAMP_AHEAD_MS)) {
             return Err(Code::TimestampAhead.into());
         }
+        let write = &Write { patch: write.patch.clone().under(&self.rules().catalogue)?, ..write.clone() };
         let op = self.service.entropy.bits() as u64;
         let record = Record::new(&identity, write);
         let mut upsert = Upsert { identity, write, record, op, linked: false };
@@ -189,6 +190,10 @@ impl Upsert<'_> {
             self.identity.settle(busy.ucid).await?;
             return Ok(Round::Again);
         }
+        if look.decision.unusable {
+            self.identity.note_refused(Code::NoUsableIdentifier.as_str(), self.write, Vec::new()).await?;
+            return Err(Code::NoUsableIdentifier.into());
+        }
         self.check(&look)?;
         let draft = self.draft(&look)?;
         self.check_precondition(&look)?;
@@ -204,9 +209,6 @@ impl Upsert<'_> {
 
     /// What the strategy refuses outright.
     fn check(&self, look: &Look) -> Result<(), Error> {
-        if look.decision.unusable {
-            return Err(Code::NoUsableIdentifier.into());
-        }
         if look.decision.ucid_conflict {
             return Err(Code::UcidConflict.into());
         }
@@ -266,7 +268,7 @@ impl Upsert<'_> {
         let further = &look.people[*further];
         let (winner, loser) = if person.ucid < further.ucid { (person, further) } else { (further, person) };
         let hash = self.record.carried[*by].hash;
-        if self.meet(hash, &look.leads[*by], [person.ucid, further.ucid]).await? == Step::Taken {
+        if self.meet(*by, &look.leads[*by], [person.ucid, further.ucid]).await? == Step::Taken {
             return Ok(Step::Taken);
         }
         let rank = self.record.rules[*by].rank();
@@ -330,8 +332,8 @@ impl Upsert<'_> {
     async fn note_met(&self, look: &Look) -> Result<Step, Error> {
         let Some(person) = look.person() else { return Ok(Step::None) };
         for refusal in &look.decision.refusals {
-            let (hash, other) = (self.record.carried[refusal.by].hash, look.people[refusal.profile].ucid);
-            if self.meet(hash, &look.leads[refusal.by], [person.ucid, other]).await? == Step::Taken {
+            let other = look.people[refusal.profile].ucid;
+            if self.meet(refusal.by, &look.leads[refusal.by], [person.ucid, other]).await? == Step::Taken {
                 return Ok(Step::Taken);
             }
         }
@@ -339,17 +341,18 @@ impl Upsert<'_> {
     }
 
     /// Notes in an alias that its value met these profiles; beyond [`limits::SHARED_BY`] of them it is blocked.
-    async fn meet(&self, hash: RowHash, lead: &Lead, people: [Ucid; 2]) -> Result<Step, Error> {
+    async fn meet(&self, by: usize, lead: &Lead, people: [Ucid; 2]) -> Result<Step, Error> {
         let new: Vec<Ucid> = people.into_iter().filter(|ucid| !lead.alias.met.contains(ucid)).collect();
         if new.is_empty() || lead.alias.blocked.is_some() {
             return Ok(Step::None);
         }
         let mut alias = Alias::clone(&lead.alias);
+        let carried = &self.record.carried[by];
         alias.met.extend(new);
         if alias.met.len() > limits::SHARED_BY {
-            self.identity.block(hash, lead.version, alias).await?;
+            self.identity.block(carried.identifier.kind(), carried.hash, lead.version, alias).await?;
         } else {
-            self.identity.swap_alias(hash, lead.version, &alias).await?;
+            self.identity.swap_alias(carried.hash, lead.version, &alias).await?;
         }
         Ok(Step::Taken)
     }
@@ -377,6 +380,7 @@ impl Upsert<'_> {
         let (tile, ucid) = (draft.tile, root.ucid);
         let mut live = Live { tiles: draft.tiles, ..Live::clone(&root.live) };
         live.ops = self.identity.unfinished(&root.live.ops).await?;
+        live.watch = self.identity.keep_watch(ucid, &live).await?;
         let mut op = self.op;
         if let Some(key) = self.write.idempotency {
             op = match self.identity.turn(key, root, tile).await? {
@@ -396,9 +400,26 @@ impl Upsert<'_> {
             return Ok(Round::Again);
         }
         self.finish_op(tile).await;
+        self.note_refusals(look).await;
         let (not_attached, not_linked) = (look.not_attached(&self.record), look.not_linked(&self.record));
+        let body = if not_attached.is_empty() && not_linked.is_empty() {
+            rendered.answer
+        } else {
+            self.identity.answer_with(ucid, &live, &not_attached, &not_linked)
+        };
         let etag = Some(rendered.etag.into());
-        Ok(Round::Written(Written { body: rendered.answer, ucid, etag, not_attached, not_linked }))
+        Ok(Round::Written(Written { body, ucid, etag, not_attached, not_linked }))
+    }
+
+    /// For administrators: which links were refused. The write is done by now, so a failure here is nobody's failure; the
+    /// row itself remembers them too.
+    async fn note_refusals(&self, look: &Look) {
+        for refusal in &look.decision.refusals {
+            let other = look.people[refusal.profile].ucid;
+            let kind = self.record.carried[refusal.by].identifier.kind();
+            let reason = format!("identity.{}", refusal.why.name());
+            let _noted_or_lost = self.identity.note_refused(&reason, self.write, vec![(kind.into(), other)]).await;
+        }
     }
 
     /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.

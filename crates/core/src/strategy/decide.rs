@@ -67,6 +67,45 @@ pub enum Why {
     Left,
 }
 
+impl Why {
+    /// Its name, as it stands in answers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Why::Better => "profile_holds_better",
+            Why::OneKept(_) => "one_value_kept",
+            Why::BothPrimary => "both_have_primary",
+            Why::Apart => "kept_apart",
+            Why::Limit => "limit_of_one_person",
+            Why::Shared => "shared_value",
+            Why::Left => "identifier_left",
+        }
+    }
+
+    /// Which rule of contract section 6 it is.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Why::Better => "2a",
+            Why::OneKept(_) => "2b",
+            Why::BothPrimary => "2c",
+            Why::Apart | Why::Limit => "2d",
+            Why::Shared | Why::Left => "2",
+        }
+    }
+
+    /// What it means, for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Why::Better => "The record named somebody by a better identifier, and the other profile holds a better one than the one that led to it.".into(),
+            Why::OneKept(kind) => format!("A person has one {kind}, and the two would have had different ones."),
+            Why::BothPrimary => "The record had no primary identifier, and both profiles hold one.".into(),
+            Why::Apart => "The two were split, and are kept apart until an administrator lifts that.".into(),
+            Why::Limit => "Together they would have passed a limit of one person.".into(),
+            Why::Shared => "The value sits on several profiles, so it joins nobody.".into(),
+            Why::Left => "The identifier left the other profile before the two were joined.".into(),
+        }
+    }
+}
+
 /// That an identifier's profile was left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
