@@ -88,6 +88,27 @@ pub struct Faults {
 }
 
 impl Config {
+    /// For histories that somebody wrote down: nothing goes wrong but what their schedule says.
+    pub fn plain(nodes: usize, identifiers: usize, operations: usize) -> Self {
+        Self {
+            nodes,
+            orgs: 1,
+            regions: 1,
+            identifiers,
+            kinds: identifiers,
+            operations,
+            at_once: operations,
+            style: Style::Even,
+            weights: [1, 0, 0, 0, 0],
+            record: identifiers,
+            keyed: 0.0,
+            by_ucid: 0.0,
+            stamped: 0.0,
+            conditional: 0.0,
+            faults: Faults::default(),
+        }
+    }
+
     /// The mixture of a seed's dice.
     pub fn swarm(dice: &mut Dice, focus: Focus) -> Self {
         let identifiers = dice.between(3, 6);
@@ -150,10 +171,5 @@ impl Faults {
             skew: rate(dice, &[0.0, 0.01]),
             pass: rate(dice, &[0.0, 0.0, 0.01]),
         }
-    }
-
-    /// None at all.
-    pub fn none(&self) -> bool {
-        [self.refuse, self.forget, self.lose, self.late, self.read_fails, self.die, self.stop].iter().all(|r| *r == 0.0)
     }
 }

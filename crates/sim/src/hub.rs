@@ -21,6 +21,10 @@ pub(crate) struct Hub {
     pub(crate) waiting: Vec<usize>,
     /// For each operation how many calls it has made.
     pub(crate) calls: Vec<u32>,
+    /// For each operation how many of its writes were done, as far as it knows.
+    pub(crate) writes: Vec<u32>,
+    /// Whether every write is sent twice.
+    pub(crate) twice: bool,
     draws: Vec<u64>,
     seed: u64,
     /// The right time.
@@ -48,6 +52,8 @@ impl Hub {
             permit: None,
             waiting: vec![0; operations + 1],
             calls: vec![0; operations + 1],
+            writes: vec![0; operations + 1],
+            twice: false,
             draws: vec![0; operations + 1],
             seed,
             now: crate::ops::BEGIN,

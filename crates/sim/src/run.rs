@@ -34,6 +34,8 @@ pub struct Setup {
     pub without: BTreeSet<usize>,
     /// A defect in the service.
     pub defect: Option<Defect>,
+    /// Whether every write reaches the store twice.
+    pub twice: bool,
 }
 
 /// How a history ended.
@@ -49,6 +51,8 @@ pub struct Outcome {
     pub script: Script,
     /// Calls of the store.
     pub calls: u64,
+    /// For each operation its calls, and its writes that were done.
+    pub costs: Vec<(u32, u32)>,
 }
 
 impl Setup {
@@ -57,7 +61,13 @@ impl Setup {
         let mut dice = Dice::new(seed);
         let config = Config::swarm(&mut dice, focus);
         let plan = ops::plan(&config, &mut dice);
-        Self { seed, config, plan, without: BTreeSet::new(), defect }
+        Self { seed, config, plan, without: BTreeSet::new(), defect, twice: false }
+    }
+
+    /// A history that somebody wrote down: run it with [`Setup::replay`].
+    pub fn written(nodes: usize, identifiers: usize, plan: Vec<Op>) -> Self {
+        let config = Config::plain(nodes, identifiers, plan.len());
+        Self { seed: 0, config, plan, without: BTreeSet::new(), defect: None, twice: false }
     }
 
     /// Runs it under its seed's schedule.
@@ -75,6 +85,7 @@ impl Setup {
         let check = Check::new(self.config.kinds, &self.plan);
         let mut state = Hub::new(self.seed, self.config.nodes, self.plan.len(), scheduler, check);
         state.trace.lines = in_words.then(Vec::new);
+        state.twice = self.twice;
         let mut history = History::new(self, World::new(state, self.defect));
         history.run();
         if hub(&history.world.shared).check.wrong.is_none() {
@@ -239,6 +250,7 @@ impl<'a> History<'a> {
             lines: state.trace.lines.take().unwrap_or_default(),
             script: scheduler.script(),
             calls: self.world.faulty.calls(),
+            costs: state.calls.iter().copied().zip(state.writes.iter().copied()).collect(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::patch::Patch;
 use crate::profile::tile::{LinkFact, RefusedLink};
 use crate::profile::{Live, RowOp, codec};
 use crate::records::Swap;
-use crate::store::StoreError;
+use crate::store::{StoreError, Version};
 use crate::strategy::{Fate, Grounds};
 use crate::tables::RowHash;
 use crate::time::Ms;
@@ -102,7 +102,8 @@ impl Tenant<'_> {
         let write = &Write { patch: write.patch.clone().under(&self.rules().catalogue)?, ..write.clone() };
         let op = self.service.entropy.bits() as u64;
         let record = Record::new(&identity, write);
-        let mut upsert = Upsert { identity, write, record, op, linked: false };
+        let claims = vec![None; record.carried.len()];
+        let mut upsert = Upsert { identity, write, record, claims, op, linked: false };
         let done = match upsert.run().await {
             Ok(done) => done,
             Err(error) => return Err(Error { linked: upsert.linked, ..error }),
@@ -137,9 +138,19 @@ struct Upsert<'a> {
     identity: Identity<'a>,
     write: &'a Write,
     record: Record,
+    /// Of each identifier the last claim.
+    claims: Vec<Option<Claim>>,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
+}
+
+/// That an alias was written for a row after that row was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claim {
+    alias: Version,
+    row: Ucid,
+    version: Version,
 }
 
 impl Upsert<'_> {
@@ -317,15 +328,34 @@ impl Upsert<'_> {
         Ok(Step::None)
     }
 
-    /// Claims the aliases that do not lead to the person yet, all at once. A race lost here leaves an alias that leads to
-    /// a row which does not list it: to nothing.
-    async fn claim(&self, look: &Look, draft: &Draft) -> Result<Step, Error> {
-        let claims = draft.homes.iter().filter_map(|(by, home)| Some((*by, look.claim(&self.record, *by, *home)?)));
-        let claims = claims.map(|(by, alias)| async move {
-            self.identity.swap_alias(self.record.carried[by].hash, look.leads[by].version, &alias).await
+    /// Claims the aliases that are to be listed for the tile that lists them, all at once. A race lost here leaves an
+    /// alias that leads to a row which does not list it: to nothing.
+    ///
+    /// An alias that leads to the person already, but is not listed there, is claimed anew, unless that was done for this
+    /// very version of the row: whoever is still releasing it from an earlier one would free it under our feet. The claim
+    /// changes the alias, so they fail.
+    async fn claim(&mut self, look: &Look, draft: &Draft) -> Result<Step, Error> {
+        let wanted = draft.homes.iter().filter_map(|(by, home)| {
+            let anew = || self.is_to_be_claimed(*by, look).then(|| look.leads[*by].alias.clone().owned_by(*home));
+            Some((*by, look.claim(&self.record, *by, *home).or_else(anew)?))
         });
-        let claims = try_join_all(claims).await?;
-        Ok(if claims.is_empty() { Step::None } else { Step::Taken })
+        let wanted: Vec<(usize, Alias)> = wanted.collect();
+        let claims = wanted.iter().map(|(by, alias)| async {
+            self.identity.swap_alias(self.record.carried[*by].hash, look.leads[*by].version, alias).await
+        });
+        let swaps = try_join_all(claims).await?;
+        for ((by, _), swap) in wanted.iter().zip(&swaps) {
+            self.claims[*by] = claim_of(*swap, look.person());
+        }
+        Ok(if wanted.is_empty() { Step::None } else { Step::Taken })
+    }
+
+    fn is_to_be_claimed(&self, by: usize, look: &Look) -> bool {
+        let Some((root, version)) = look.person().and_then(|root| Some((root, root.version?))) else {
+            return false; // a row that was never written never released anything
+        };
+        let right = look.leads[by].version.map(|alias| Claim { alias, row: root.ucid, version });
+        root.live.holder(self.record.carried[by].hash).is_none() && self.claims[by] != right
     }
 
     /// Keeps count of whom an identifier was refused to join.
@@ -396,8 +426,13 @@ impl Upsert<'_> {
         live.tiles.entry(tile).or_default().remember(op);
         let rendered = self.identity.render(ucid, &live);
         let bytes = codec::encode_live(&live, &rendered);
-        if self.write_row(root, tile, op, bytes).await? == Outcome::NotDone {
-            return Ok(Round::Again);
+        match self.write_row(root, tile, op, bytes).await? {
+            Outcome::Done => {}
+            Outcome::NotDone => return Ok(Round::Again),
+            Outcome::Found => {
+                self.finish_op(tile).await;
+                return Ok(Round::Repeated(tile));
+            }
         }
         self.finish_op(tile).await;
         self.note_refusals(look).await;
@@ -471,7 +506,7 @@ impl Upsert<'_> {
             let known = |root: &Root| root.live.tiles.get(&tile).map_or_else(Vec::new, |tile| tile.ops.clone());
             let (before, after) = (known(root), known(&now));
             if after.contains(&op) {
-                return Ok(Outcome::Done);
+                return Ok(Outcome::Found);
             }
             // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
             let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
@@ -501,4 +536,12 @@ enum Step {
 enum Outcome {
     Done,
     NotDone,
+    /// Done, and perhaps by another attempt under the same key, on another row than this one had in mind.
+    Found,
+}
+
+/// What a claim is good for: to be listed by this version of the person's row.
+fn claim_of(swap: Swap, person: Option<&Root>) -> Option<Claim> {
+    let (Swap::Done(alias), Some(root)) = (swap, person) else { return None };
+    Some(Claim { alias, row: root.ucid, version: root.version? })
 }

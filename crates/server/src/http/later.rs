@@ -29,10 +29,7 @@ pub(super) async fn org_admin(_: OrgAdmin) -> Problem {
 }
 
 /// For who may administer.
-pub(super) async fn admin(
-    who: Administrator,
-    path: Result<Path<String>, PathRejection>,
-) -> Result<(), Problem> {
+pub(super) async fn admin(who: Administrator, path: Result<Path<String>, PathRejection>) -> Result<(), Problem> {
     who.check_org(orgs::org_id(&wire::path(path)?)?)?;
     Err(ServerCode::NotYet.into())
 }

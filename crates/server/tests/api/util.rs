@@ -42,10 +42,6 @@ pub const DELETE: &str = "/cdp/v1/users/_delete";
 pub struct TestClock(AtomicU64);
 
 impl TestClock {
-    pub fn set(&self, now: Ms) {
-        self.0.store(now, Ordering::SeqCst);
-    }
-
     pub fn advance(&self, by: Ms) {
         self.0.fetch_add(by, Ordering::SeqCst);
     }

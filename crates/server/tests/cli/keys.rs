@@ -46,7 +46,7 @@ fn a_rotation_leaves_the_old_secret_for_its_overlap() {
     let new = rotated["apikey"].as_str().unwrap();
     assert_eq!((server.fetch(1, old), server.fetch(1, new)), (404, 404));
     while server.fetch(1, old) != 401 {
-        assert!(at.elapsed() < Duration::from_secs(3), "the overlap does not end");
+        assert!(at.elapsed() < Duration::from_secs(15), "the overlap does not end");
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(at.elapsed() > Duration::from_millis(1_500), "it ended too early");
@@ -60,15 +60,15 @@ fn a_key_expires() {
     let dir = directory();
     let server = server(dir.path());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let (end, from) = ((now + 1_500).to_string(), Instant::now());
+    let (end, from) = ((now + 5_000).to_string(), Instant::now());
     let made = server.json(&[&READ[..], &["--expires-at", &end]].concat());
     let secret = made["apikey"].as_str().unwrap();
     assert_eq!(server.fetch(1, secret), 404);
     while server.fetch(1, secret) != 401 {
-        assert!(from.elapsed() < Duration::from_secs(3), "it does not expire");
+        assert!(from.elapsed() < Duration::from_secs(15), "it does not expire");
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(from.elapsed() > Duration::from_millis(1_000), "it expired too early");
+    assert!(from.elapsed() > Duration::from_millis(4_500), "it expired too early");
 }
 
 #[test]

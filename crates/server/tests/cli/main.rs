@@ -1,6 +1,6 @@
 //! The command line through the real binary: free ports, directories of their own, bounded waits.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod config;
 mod doctor;

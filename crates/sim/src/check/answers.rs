@@ -106,7 +106,7 @@ impl Check {
                 _ => {}
             }
         }
-        let people: BTreeSet<Ucid> = done.values().copied().collect();
+        let people: BTreeSet<Ucid> = done.values().flatten().copied().collect();
         match deleted.deleted.iter().find(|ucid| !people.contains(ucid)) {
             Some(ucid) => Err(format!("{ucid:?} is said to be deleted by it, and was not")),
             None => Ok(()),

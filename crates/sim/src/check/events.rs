@@ -231,7 +231,10 @@ impl Check {
         let gone = people.erase(root, erased.at);
         self.erasers.insert(self.sender);
         self.erased.extend(gone.marks());
-        self.erasures.entry(first).or_default().extend(places.into_iter().map(|place| (place, root)));
+        let done = self.erasures.entry(first).or_default();
+        for place in places {
+            done.entry(place).or_default().insert(root);
+        }
         let listed: BTreeSet<_> = erased.aliases.iter().copied().collect();
         let wanted: BTreeSet<_> = gone.ids.keys().filter_map(|id| self.hash(realm, *id)).collect();
         let tiles: BTreeSet<Ucid> = erased.tiles.iter().copied().collect();

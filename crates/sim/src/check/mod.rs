@@ -59,7 +59,7 @@ pub(crate) struct Check {
     /// Which operation each deletion id belongs to.
     deletions: BTreeMap<u128, usize>,
     /// What each delete erased: of which of its values, and whom.
-    erasures: BTreeMap<usize, BTreeMap<usize, Ucid>>,
+    erasures: BTreeMap<usize, BTreeMap<usize, BTreeSet<Ucid>>>,
     /// Attempts that erased somebody.
     erasers: BTreeSet<usize>,
     /// Marks of erased people.
@@ -170,7 +170,8 @@ impl Check {
         let mut watch = Watch::new(asked);
         watch.op = op;
         watch.done_before = self.committed.contains_key(&asked.first);
-        if let (Asking::Delete(..), Some(past)) = (&asked.what, self.past.get(&asked.first)) {
+        let going = self.watches.values().find(|watch| watch.first == asked.first).map(|watch| &watch.units);
+        if let (Asking::Delete(..), Some(past)) = (&asked.what, going.or(self.past.get(&asked.first))) {
             watch.units.clone_from(past);
         }
         self.watches.insert(op, watch);

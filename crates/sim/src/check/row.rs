@@ -73,13 +73,16 @@ pub(super) fn number_in(text: &str, word: &str) -> Option<usize> {
     text.strip_prefix(word)?.strip_suffix('~')?.parse().ok()
 }
 
-/// The numbers behind a word, wherever it stands in bytes.
+/// The numbers between a word and a `~`, wherever they stand in bytes.
 pub(super) fn numbers_in(bytes: &[u8], word: &[u8]) -> Vec<usize> {
     let mut found = Vec::new();
     for (place, window) in bytes.windows(word.len()).enumerate() {
         if window[0] == word[0] && window == word {
-            let digits = bytes[place + word.len()..].iter().take_while(|byte| byte.is_ascii_digit());
-            found.push(digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0')));
+            let behind = &bytes[place + word.len()..];
+            let digits = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits > 0 && behind.get(digits) == Some(&b'~') {
+                found.push(behind[..digits].iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0')));
+            }
         }
     }
     found
