@@ -164,8 +164,9 @@ impl Auth {
 async fn known(service: &Service, hash: RowHash) -> Result<Option<Known>, Error> {
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
+    let rules = Arc::new(service.rules(facts.org).await?);
     Ok(org.map(|org| Known {
-        caller: Caller { org: Arc::new(org), source: facts.name.into(), scopes: facts.scopes },
+        caller: Caller { org: Arc::new(org), rules, source: facts.name.into(), scopes: facts.scopes },
         until: facts.until,
     }))
 }

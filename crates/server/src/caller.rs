@@ -8,6 +8,8 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::id::OrgId;
 use onefold_core::org::{Org, Scope, Scopes};
+use onefold_core::rules::Rules;
+use onefold_core::service::Tenant;
 use onefold_core::value::Source;
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use std::sync::Arc;
 pub struct Caller {
     /// The organisation, as it was at most a second ago.
     pub org: Arc<Org>,
+    /// The definitions by which its records are resolved, as they were at most a second ago.
+    pub rules: Arc<Rules>,
     /// The name of the key: the default `source` of what it writes.
     pub source: Source,
     /// What the key grants, narrowed by the request's header `scopes`.
@@ -23,6 +27,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The caller's organisation, as the way to its profiles. The body may not name another: see [`Caller::check_org`].
+    pub fn tenant<'a>(&self, app: &'a App) -> Tenant<'a> {
+        app.service.tenant(self.org.id, self.rules.clone())
+    }
+
     /// 403 `auth.org` unless the body names the caller's own organisation. The last check of all, so that no answer
     /// tells whether another organisation exists (contract section 2).
     pub fn check_org(&self, org: OrgId) -> Result<(), Problem> {

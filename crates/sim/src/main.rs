@@ -88,7 +88,10 @@ fn run_all(asked: &Asked) -> bool {
     }
     let failed: u64 = wrong.values().map(|(count, _)| count).sum();
     let rate = asked.seeds as f64 / seconds;
-    println!("{} histories, {failed} failed, {calls} calls of the store, {seconds:.1} s, {rate:.0} a second", asked.seeds);
+    println!(
+        "{} histories, {failed} failed, {calls} calls of the store, {seconds:.1} s, {rate:.0} a second",
+        asked.seeds
+    );
     wrong.is_empty()
 }
 

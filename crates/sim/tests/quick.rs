@@ -52,6 +52,7 @@ fn the_same_seed_gives_the_same_trace() {
         let again = Setup::new(seed, Focus::All, None).replay(one.script, false);
         assert_eq!((one.trace, one.calls), (again.trace, again.calls), "seed {seed}, by its schedule as written down");
     }
-    let traces: std::collections::BTreeSet<u64> = (0..150).map(|s| Setup::new(s, Focus::All, None).run().trace).collect();
+    let traces: std::collections::BTreeSet<u64> =
+        (0..150).map(|s| Setup::new(s, Focus::All, None).run().trace).collect();
     assert_eq!(traces.len(), 150, "different seeds give different traces");
 }

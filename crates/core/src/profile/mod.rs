@@ -131,3 +131,10 @@ pub struct Erased {
     /// Whether the aliases are free.
     pub cleaned: bool,
 }
+
+impl Profile {
+    /// The live row in it.
+    pub fn live(&self) -> Option<&Live> {
+        if let Profile::Live(live) = self { Some(live) } else { None }
+    }
+}

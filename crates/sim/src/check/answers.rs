@@ -117,7 +117,9 @@ impl Check {
         is_no_fault_of_ours(error)?;
         let done = self.erasures.contains_key(&watch.first);
         match error.code {
-            Code::StoreUnavailable if self.erasers.contains(&watch.op) => Err("nothing was done, it says, and somebody is erased".into()),
+            Code::StoreUnavailable if self.erasers.contains(&watch.op) => {
+                Err("nothing was done, it says, and somebody is erased".into())
+            }
             Code::AlreadyDeleted if done => Err("deleted before, it says, and it was itself that did it".into()),
             Code::AlreadyDeleted if !watch.units.iter().all(|unit| unit.seen.iter().any(Option::is_none)) => {
                 Err("already deleted, it says, of somebody who is there".into())

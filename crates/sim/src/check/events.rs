@@ -56,7 +56,9 @@ impl Check {
         let new: Vec<usize> = seen.marks.keys().copied().filter(|mark| !known.contains(mark)).collect();
         match new.as_slice() {
             [] => {}
-            [first] => self.write(realm, ucid, *first, old, &seen).map_err(|wrong| format!("write {first}: {wrong}"))?,
+            [first] => {
+                self.write(realm, ucid, *first, old, &seen).map_err(|wrong| format!("write {first}: {wrong}"))?
+            }
             several => return Err(format!("marks {several:?} came at once")),
         }
         self.is_as_known(realm, ucid, &seen, live)

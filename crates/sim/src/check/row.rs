@@ -61,7 +61,8 @@ impl Content {
             return Err(format!("holds marks {:?}, should be {:?}", self.marks, marks));
         }
         if self.sum != person.sum() {
-            let twice: Vec<_> = (0..60).filter(|op| self.sum & increment(*op) != person.sum() & increment(*op)).collect();
+            let twice: Vec<_> =
+                (0..60).filter(|op| self.sum & increment(*op) != person.sum() & increment(*op)).collect();
             return Err(format!("counts {:b}, should be {:b}: see {twice:?}", self.sum, person.sum()));
         }
         Ok(())
@@ -101,13 +102,7 @@ pub(super) fn is_clean(bytes: &[u8]) -> Result<(), Wrong> {
 
 impl Check {
     /// That a row is what its encoding promises; its ETag's first half.
-    pub(super) fn well_formed(
-        &self,
-        realm: Realm,
-        ucid: Ucid,
-        profile: &Profile,
-        value: &Bytes,
-    ) -> Result<u64, Wrong> {
+    pub(super) fn well_formed(&self, realm: Realm, ucid: Ucid, profile: &Profile, value: &Bytes) -> Result<u64, Wrong> {
         let Profile::Live(live) = profile else { return Ok(0) };
         let view = View::new(value).map_err(|bad| bad.to_string())?;
         let shown = render(Name { region: realm.code(), ucid }, &live.tiles, &fold(&live.tiles));
@@ -190,7 +185,11 @@ impl Check {
         let said = |tiles: &Tiles| match Content::of([tiles]) {
             Ok(content) => {
                 let ids: Vec<_> = content.ids.iter().map(|(id, tile)| format!("{id}@{}", short(*tile))).collect();
-                let marks: Vec<_> = content.marks.iter().map(|(mark, (t, ts))| format!("{mark}@{}:{}", short(*t), ts % 1_000_000)).collect();
+                let marks: Vec<_> = content
+                    .marks
+                    .iter()
+                    .map(|(mark, (t, ts))| format!("{mark}@{}:{}", short(*t), ts % 1_000_000))
+                    .collect();
                 format!("ids {ids:?} marks {marks:?}")
             }
             Err(wrong) => wrong,
@@ -198,7 +197,12 @@ impl Check {
         match codec::decode(value) {
             Ok(Profile::Live(live)) => {
                 let pending = live.pending.as_ref().map(|pending| short(pending.loser));
-                format!("live {} pending {pending:?} releasing {:?} ops {}", said(&live.tiles), live.releasing, live.ops.len())
+                format!(
+                    "live {} pending {pending:?} releasing {:?} ops {}",
+                    said(&live.tiles),
+                    live.releasing,
+                    live.ops.len()
+                )
             }
             Ok(Profile::Sealed(sealed)) => format!("sealed to {} with {}", short(sealed.to), said(&sealed.tiles)),
             Ok(Profile::Forward(forward)) => format!("forward to {}", short(forward.to)),
