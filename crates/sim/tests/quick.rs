@@ -8,10 +8,10 @@ use onefold_sim::shrink::shrink;
 fn run(seed: u64, focus: Focus) {
     let setup = Setup::new(seed, focus, None);
     let outcome = setup.run();
-    if let Some(wrong) = outcome.wrong {
+    if outcome.wrong.is_some() {
         let short = shrink(&setup, outcome.script).expect("what failed once fails again");
         let lines = short.outcome.lines.join("\n");
-        panic!("{lines}\nseed {seed} {focus:?}: {wrong}\nshortened: {:?}", short.outcome.wrong);
+        assert_eq!(outcome.wrong, None, "{lines}\nseed {seed} {focus:?}, shortened: {:?}", short.outcome.wrong);
     }
 }
 

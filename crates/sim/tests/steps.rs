@@ -94,9 +94,9 @@ impl Scene {
 
     fn check(&self, setup: &Setup, script: Script, how: &str) {
         let outcome = setup.replay(script.clone(), false);
-        if let Some(wrong) = outcome.wrong {
+        if outcome.wrong.is_some() {
             let lines = setup.replay(script, true).lines.join("\n");
-            panic!("{lines}\n{}, {how}: {wrong}", self.name);
+            assert_eq!(outcome.wrong, None, "{lines}\n{}, {how}", self.name);
         }
     }
 }

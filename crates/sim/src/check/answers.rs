@@ -158,7 +158,8 @@ fn found_right(watch: &Watch, found: &Found) -> Result<(), Wrong> {
         let answered = |seen: &Option<Shown>| seen.as_ref().is_none_or(|seen| shown.contains(seen));
         // Of several values that led to one person the first decides when that person was looked at.
         let person = |seen: &Shown| shown.iter().any(|one| (one.realm, one.ucid) == (seen.realm, seen.ucid));
-        if !unit.seen.iter().any(answered) && !(watch.units.len() > 1 && unit.seen.iter().flatten().any(person)) {
+        let told = unit.seen.iter().any(answered) || watch.units.len() > 1 && unit.seen.iter().flatten().any(person);
+        if !told {
             return Err(format!("{:?} led to {:?} and is not in it", unit.sought, unit.seen));
         }
     }
