@@ -64,6 +64,10 @@ pub const ORPHAN_MS: u64 = 30 * 24 * 3_600 * 1_000;
 pub const REFUSED_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
+/// Rounds after which a writer lets others go by between its own.
+pub const ROUNDS_IN_STEP: usize = 4;
+/// The most reads that it then lets go by.
+pub const STEPS_ASIDE: usize = 32;
 /// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.
 pub const REDIRECTS: usize = 256;
 

@@ -194,20 +194,23 @@ impl Look {
         attached.map(|by| (by, carried(by), home(by))).collect()
     }
 
-    /// The alias that an identifier needs before the person may list it in this tile; `None` where it is so already.
-    pub(crate) fn claim(&self, record: &Record, by: usize, home: Ucid) -> Option<Alias> {
+    /// Whether an alias has to be written before the person may list its identifier in this tile.
+    pub(crate) fn needs_claim(&self, record: &Record, by: usize, home: Ucid) -> bool {
+        let owners = &self.leads[by].alias.owners;
+        owners.last() != Some(&home) && !(record.rules[by].is_primary() && owners.contains(&home))
+    }
+
+    /// The alias by which an identifier leads to this tile of the person. Owners who are gone drop out; a primary value
+    /// has no others but those who hold it.
+    pub(crate) fn claimed(&self, record: &Record, by: usize, home: Ucid) -> Alias {
         let lead = &self.leads[by];
-        let alias = &lead.alias;
-        if alias.owners.last() == Some(&home) || (record.rules[by].is_primary() && alias.owners.contains(&home)) {
-            return None;
-        }
-        let live =
-            |owner: &Ucid| lead.holders.iter().any(|h| h.tile == *owner) || lead.strays.iter().any(|s| s.0 == *owner);
-        let mut owners: Vec<Ucid> = alias.owners.iter().copied().filter(live).collect();
+        let holds = |owner: &Ucid| lead.holders.iter().any(|holder| holder.tile == *owner);
+        let strays = |owner: &Ucid| !record.rules[by].is_primary() && lead.strays.iter().any(|stray| stray.0 == *owner);
+        let mut owners: Vec<Ucid> = lead.alias.owners.iter().copied().filter(|o| holds(o) || strays(o)).collect();
         if owners.len() >= limits::SHARED_BY {
             owners.remove(0); // the value is about to be blocked: the one that communicated it first no longer leads
         }
-        Some(Alias { owners, erased: lead.erased, ..alias.clone() }.owned_by(home))
+        Alias { owners, erased: lead.erased, ..lead.alias.clone() }.owned_by(home)
     }
 
     /// The tile of a row that the record's identifiers lead to.

@@ -11,7 +11,7 @@ use super::identity::{Alias, Identity, Lead, Root};
 use super::operation::{Begun, OpState, Turn};
 use super::record::{Look, Record};
 use crate::defect::Defect;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Kind};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::patch::Patch;
@@ -20,7 +20,7 @@ use crate::profile::{Live, RowOp, codec};
 use crate::records::Swap;
 use crate::store::{StoreError, Version};
 use crate::strategy::{Fate, Grounds};
-use crate::tables::RowHash;
+use crate::tables::{self, RowHash};
 use crate::time::Ms;
 use crate::value::Source;
 use bytes::Bytes;
@@ -110,7 +110,8 @@ impl Tenant<'_> {
         };
         match done {
             Round::Written(written) => Ok(written),
-            Round::Repeated(tile) => self.repeated(write.region, tile).await,
+            // It was done, whatever keeps us from showing it.
+            Round::Repeated(tile) => self.repeated(write.region, tile).await.map_err(may_be_done),
             Round::Again => Err(Error { linked: upsert.linked, ..Code::Contention.into() }),
         }
     }
@@ -155,16 +156,37 @@ struct Claim {
 
 impl Upsert<'_> {
     async fn run(&mut self) -> Result<Round, Error> {
-        for _ in 0..limits::ROUNDS {
+        for round in 0..limits::ROUNDS {
             if let Some(tile) = self.repeats().await? {
                 return Ok(Round::Repeated(tile));
             }
-            match self.round().await? {
-                Round::Again => {}
-                done => return Ok(done),
+            match self.round().await {
+                Ok(Round::Again) => self.step_aside(round).await?,
+                Ok(done) => return Ok(done),
+                Err(error) => return self.unless_repeated(error).await,
             }
         }
         Ok(Round::Again)
+    }
+
+    /// Two writers in step with each other may undo each other's steps for ever. There is no timer here; whoever has gone
+    /// round often lets a few reads go by, a different number each time.
+    async fn step_aside(&self, round: usize) -> Result<(), Error> {
+        let service = self.identity.service;
+        let most = if round < limits::ROUNDS_IN_STEP { 1 } else { round.min(limits::STEPS_ASIDE) };
+        for _ in 0..service.entropy.bits() as usize % most {
+            service.records.store().read(&tables::org(self.identity.org)).await?;
+        }
+        Ok(())
+    }
+
+    /// What is refused may be refused because of what another attempt under the same key has just done: then that was
+    /// done, and not refused.
+    async fn unless_repeated(&self, error: Error) -> Result<Round, Error> {
+        if matches!(error.code.kind(), Kind::Unavailable | Kind::Unknown | Kind::Damaged) {
+            return Err(error);
+        }
+        self.repeats().await?.map(Round::Repeated).ok_or(error)
     }
 
     /// Whether the operation under the idempotency key is done already.
@@ -317,7 +339,8 @@ impl Upsert<'_> {
                 continue;
             }
             let hash = self.record.carried[by].hash;
-            if lead.strays.iter().any(|(_, root)| self.identity.lists(root, hash)) {
+            let held_by = |root: &Root| lead.holders.iter().any(|holder| holder.root.ucid == root.ucid);
+            if lead.strays.iter().any(|(_, root)| !held_by(root) && self.identity.lists(root, hash)) {
                 return Ok(Step::Taken);
             }
             if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
@@ -335,11 +358,12 @@ impl Upsert<'_> {
     /// very version of the row: whoever is still releasing it from an earlier one would free it under our feet. The claim
     /// changes the alias, so they fail.
     async fn claim(&mut self, look: &Look, draft: &Draft) -> Result<Step, Error> {
-        let wanted = draft.homes.iter().filter_map(|(by, home)| {
-            let anew = || self.is_to_be_claimed(*by, look).then(|| look.leads[*by].alias.clone().owned_by(*home));
-            Some((*by, look.claim(&self.record, *by, *home).or_else(anew)?))
-        });
-        let wanted: Vec<(usize, Alias)> = wanted.collect();
+        let wanted = draft
+            .homes
+            .iter()
+            .filter(|(by, home)| look.needs_claim(&self.record, *by, *home) || self.is_to_be_claimed(*by, look));
+        let wanted: Vec<(usize, Alias)> =
+            wanted.map(|(by, home)| (*by, look.claimed(&self.record, *by, *home))).collect();
         let claims = wanted.iter().map(|(by, alias)| async {
             self.identity.swap_alias(self.record.carried[*by].hash, look.leads[*by].version, alias).await
         });
@@ -481,10 +505,7 @@ impl Upsert<'_> {
         for _ in 0..limits::ROUNDS {
             let (version, _) = self.identity.row(root.ucid).await.map_err(in_doubt)?;
             if version != root.version {
-                return self.fate(root, tile, op).await.map_err(|error| match error.code {
-                    Code::StoreUnavailable => Code::StoreUnknown.into(),
-                    _ => error,
-                });
+                return self.fate(root, tile, op).await.map_err(may_be_done);
             }
             swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await.map_err(in_doubt)?;
             if let Swap::Done(_) = swap {
@@ -506,13 +527,22 @@ impl Upsert<'_> {
             let known = |root: &Root| root.live.tiles.get(&tile).map_or_else(Vec::new, |tile| tile.ops.clone());
             let (before, after) = (known(root), known(&now));
             if after.contains(&op) {
-                return Ok(Outcome::Found);
+                // Under a key another attempt may have done it, to another row than this one had in mind.
+                return Ok(if self.write.idempotency.is_some() { Outcome::Found } else { Outcome::Done });
             }
             // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
             let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
             return if remembered { Ok(Outcome::NotDone) } else { Err(Code::StoreUnknown.into()) };
         }
         Err(Code::StoreUnknown.into())
+    }
+}
+
+/// A failure after something may have been done does not say that nothing was.
+fn may_be_done(error: Error) -> Error {
+    match error.code {
+        Code::StoreUnavailable | Code::Contention => Error { code: Code::StoreUnknown, ..error },
+        _ => error,
     }
 }
 
