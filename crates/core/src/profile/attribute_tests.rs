@@ -485,6 +485,11 @@ mod lists {
     }
 
     #[test]
+    fn a_late_addition_of_a_removed_entry_does_not_make_a_list() {
+        assert_eq!(after([(5, remove(json!(["a"]))), (3, append(json!(["a"]))), (7, plain("x"))]), json!("x"));
+    }
+
+    #[test]
     fn a_late_removal_does_not_hide_a_newer_addition() {
         assert_eq!(after([(2, append(json!(["a"]))), (1, remove(json!(["a"])))]), json!(["a"]));
     }
@@ -642,6 +647,15 @@ fn the_newest_stamp_is_that_of_anything_said() {
         assert_eq!(told([(7, said.clone())]).newest(), 7, "{said:?}");
     }
     assert_eq!(told([(9, append(json!(["a"]))), (7, plain("b"))]).newest(), 9);
+}
+
+#[test]
+fn what_a_newer_value_hides_is_not_kept() {
+    let older = [(1, add(1)), (2, min(2)), (3, max(3)), (4, set_once("once")), (5, append(json!(["a"])))];
+    let hidden = older.into_iter().chain([(6, remove(json!(["b"]))), (9, set("x"))]);
+    assert_eq!(told(hidden), told([(9, set("x"))]));
+    let summed = (1..40).map(|ts| (ts, add(1))).chain([(40, plain(7))]);
+    assert_eq!(told(summed), told([(40, plain(7))]));
 }
 
 #[test]

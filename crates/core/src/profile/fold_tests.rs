@@ -396,6 +396,16 @@ fn of_a_value_and_a_removal_of_its_group_with_equal_stamps_the_first_created_pro
 }
 
 #[test]
+fn an_increment_or_a_bound_of_the_stamp_of_another_profiles_value_is_not_newer() {
+    let ten = || x(Said::Plain(Scalar::Integer(10)));
+    for said in [Said::Add(Number::Integer(1)), Said::Min(Number::Integer(1)), Said::Max(Number::Integer(99))] {
+        let ten_stays = Some(Value::One(Scalar::Integer(10)));
+        assert_eq!(shows(&person([(1, 5, ten()), (2, 5, x(said.clone()))])).cloned(), ten_stays);
+        assert_eq!(shows(&person([(1, 5, x(said)), (2, 5, ten())])).cloned(), ten_stays);
+    }
+}
+
+#[test]
 fn entries_with_equal_stamps_stand_as_sent_then_by_the_age_of_their_profile() {
     let joined = person([(2, 5, x(entries(["b", "d"]))), (1, 5, x(entries(["c", "a"])))]);
     assert_eq!(shows(&joined), Some(&Value::List(["c", "b", "a", "d"].map(Scalar::from).to_vec())));

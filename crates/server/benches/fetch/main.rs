@@ -1,0 +1,96 @@
+//! `cargo bench -p onefold --bench fetch`: what a fetch and a durable write cost, beside a bare hyper handler that
+//! answers the same bytes.
+//!
+//! Both servers are children of this process and measured in turns, so that whatever else the machine does meets both.
+//! The client is a child too (this same file, started again), so that its time is not counted. What the figures mean is
+//! in `docs/performance.md`.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | `bare` | the server that Onefold is compared with |
+//! | `child` | starting servers and the client, the time they take |
+//! | `client` | 64 connections that ask again as soon as they are answered |
+//! | `figures` | medians, percentiles, what is printed |
+//! | `people` | the organisation, its persons, the requests about them |
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod bare;
+mod child;
+mod client;
+mod figures;
+mod people;
+
+use child::Server;
+use figures::{Report, Turn};
+use people::World;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Connections of the client.
+const CONNECTIONS: usize = 64;
+/// Persons that are asked for.
+const PERSONS: usize = 4_000;
+/// Bytes of a person's answer.
+const ANSWER_BYTES: usize = 1_024;
+
+/// What may be chosen on the command line.
+struct Options {
+    rounds: usize,
+    seconds: Duration,
+    /// Another server than the one just built, to compare two.
+    onefold: PathBuf,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.first().map(String::as_str) {
+        Some("bare") => bare::run(&arguments[1..]),
+        Some("client") => client::run(&arguments[1..]),
+        _ => measure(&options(&arguments)),
+    }
+}
+
+fn options(arguments: &[String]) -> Options {
+    let onefold = env!("CARGO_BIN_EXE_onefold").into();
+    let mut options = Options { rounds: 5, seconds: Duration::from_secs(3), onefold };
+    for pair in arguments.chunks(2) {
+        match pair {
+            [name, value] if name == "--rounds" => options.rounds = value.parse().expect("a number of rounds"),
+            [name, value] if name == "--seconds" => {
+                options.seconds = Duration::from_secs_f64(value.parse().expect("a number of seconds"));
+            }
+            [name, value] if name == "--onefold" => options.onefold = value.into(),
+            other => panic!("not known: {other:?}; there are --rounds N, --seconds S and --onefold PATH"),
+        }
+    }
+    options
+}
+
+fn measure(options: &Options) {
+    let scratch = tempfile::tempdir().unwrap();
+    let onefold = Server::onefold(&options.onefold, &scratch.path().join("data"));
+    let world = World::make(&onefold, scratch.path());
+    let bare = Server::bare(&world.answer);
+    figures::machine();
+    let reads = turns(options, [(&bare, &world.fetches), (&onefold, &world.fetches)]);
+    figures::compare(&reads[0], &reads[1]);
+    let writes = turns(options, [(&onefold, &world.updates), (&onefold, &world.arrivals)]);
+    figures::writes("update of a person", &writes[0]);
+    figures::writes("new person, two identifiers", &writes[1]);
+    figures::machine();
+}
+
+/// Measures two things in turns; which goes first changes with every round.
+fn turns(options: &Options, both: [(&Server, &PathBuf); 2]) -> [Vec<Report>; 2] {
+    let mut reports = [vec![], vec![]];
+    for round in 0..options.rounds {
+        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+        for at in order {
+            let (server, requests) = both[at];
+            let turn = Turn { round, second: at == 1, length: options.seconds };
+            reports[at].push(child::client(server, requests, turn));
+        }
+    }
+    reports
+}
