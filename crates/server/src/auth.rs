@@ -4,14 +4,14 @@
 //! the read, so that a key which is revoked on any node stops within a second on this one; what is changed on this node
 //! shows at once. When the store cannot be reached its entries run out into 503, never into acceptance.
 //!
-//! Nothing here compares secrets byte by byte: a presented key is hashed with the deployment's secret, and what is
-//! looked up is the hash, of which a caller can neither choose nor learn a byte. The root key's hash is compared in
-//! constant time all the same.
+//! A presented key is hashed with the deployment's secret, and what is looked up is the hash, of which a caller can
+//! neither choose nor learn a byte. The root key's hash is compared in constant time all the same, and so is a key with
+//! the one that its connection presented last ([`Last`]), the only place where keys themselves are compared.
 
 mod presented;
 
 use crate::app::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Key};
 use crate::problem::{Problem, ServerCode};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -22,8 +22,8 @@ use onefold_core::org::{Scope, Scopes};
 use onefold_core::service::Service;
 use onefold_core::tables::RowHash;
 use onefold_core::time::Ms;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
@@ -32,8 +32,8 @@ use subtle::ConstantTimeEq;
 const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
 
 /// Who calls a route of profiles: 401 without a valid key, 403 with the root key, which opens `/admin` alone.
-pub async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
-    match app.auth.who(&app.service, parts).await? {
+pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Caller, Problem> {
+    match app.auth.who(&app.service, parts, last).await? {
         Who::Caller(caller) => Ok(caller),
         Who::Root => Err(ServerCode::AuthScope.into()),
     }
@@ -41,13 +41,40 @@ pub async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
 
 /// Who calls a route of administration: 401 without a valid key, 403 without `org.admin`.
 pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Problem> {
-    match app.auth.who(&app.service, parts).await? {
+    match app.auth.who(&app.service, parts, &Last::default()).await? {
         Who::Root => Ok(Administrator::Root),
         Who::Caller(caller) => {
             caller.check_scope(Scope::OrgAdmin)?;
-            Ok(Administrator::Of(caller.org.id))
+            Ok(Administrator::Of(caller.org().id))
         }
     }
+}
+
+/// The key that a connection presented last and what it led to, so that a client which keeps its connection is known by
+/// a glance. Good for as long as an entry of the cache is, of which it holds a copy.
+#[derive(Default)]
+pub struct Last(Mutex<Option<(Box<str>, Seen)>>);
+
+impl Last {
+    fn get(&self, key: &str) -> Option<Seen> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (presented, seen) = last.as_ref()?;
+        same(presented.as_bytes(), key.as_bytes()).then(|| seen.clone())
+    }
+
+    /// Keeps a copy: what all connections count the holders of, all processors wait for.
+    fn set(&self, key: &str, seen: &Seen) {
+        let seen = Seen { known: seen.known.as_deref().cloned().map(Arc::new), ..*seen };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.into(), seen));
+    }
+}
+
+/// Whether two keys are the same, in a time that depends on their lengths alone; eight bytes at a time, since this is
+/// asked at every fetch.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let ((one, one_end), (other, other_end)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let words = one.iter().zip(other).map(|(one, other)| u64::from_le_bytes(*one).ct_eq(&u64::from_le_bytes(*other)));
+    one.len() == other.len() && bool::from(words.fold(one_end.ct_eq(other_end), |same, word| same & word))
 }
 
 /// A caller who may administer.
@@ -103,13 +130,7 @@ pub struct Auth {
 struct Seen {
     read_at: Instant,
     changes: u64,
-    known: Option<Arc<Known>>,
-}
-
-/// A caller with all that the key grants, and when that ends.
-struct Known {
-    caller: Caller,
-    until: Ms,
+    known: Option<Arc<Key>>,
 }
 
 impl Auth {
@@ -127,47 +148,56 @@ impl Auth {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn who(&self, service: &Service, parts: &Parts) -> Result<Who, Problem> {
-        let key = presented::key(parts)?;
-        if key.len() > limits::API_KEY_BYTES {
+    async fn who(&self, service: &Service, parts: &Parts, last: &Last) -> Result<Who, Problem> {
+        let presented = presented::key(parts)?;
+        let seen = match last.get(&presented).filter(|seen| self.is_fresh(seen)) {
+            Some(seen) => seen,
+            None => match self.seen(service, &presented).await? {
+                None => return root(parts),
+                Some(seen) => {
+                    last.set(&presented, &seen);
+                    seen
+                }
+            },
+        };
+        let in_force = |key: &Arc<Key>| key.until == Ms::MAX || service.clock().now() < key.until;
+        let key = seen.known.filter(in_force).ok_or(ServerCode::AuthInvalid)?;
+        let scopes = presented::narrowed(parts, key.scopes)?;
+        Ok(Who::Caller(Caller { key, scopes }))
+    }
+
+    /// What a key leads to, by the cache or by the store. `None` is the root key.
+    async fn seen(&self, service: &Service, presented: &str) -> Result<Option<Seen>, Problem> {
+        if presented.len() > limits::API_KEY_BYTES {
             return Err(ServerCode::AuthInvalid.into());
         }
-        let hash = service.secret().api_key(&key);
-        let known = match self.fresh(hash) {
-            Some(known) => known,
-            None if bool::from(hash.0.ct_eq(&self.root.0)) => return root(parts),
-            None => self.look_up(service, hash).await?,
-        };
-        let known = known.filter(|known| service.clock().now() < known.until);
-        let Known { caller, .. } = known.as_deref().ok_or(ServerCode::AuthInvalid)?;
-        let scopes = presented::narrowed(parts, caller.scopes)?;
-        Ok(Who::Caller(Caller { scopes, ..caller.clone() }))
+        let hash = service.secret().api_key(presented);
+        match self.seen.get(&hash).filter(|seen| self.is_fresh(seen)) {
+            Some(seen) => Ok(Some(seen)),
+            None if bool::from(hash.0.ct_eq(&self.root.0)) => Ok(None),
+            None => self.look_up(service, hash).await.map(Some),
+        }
     }
 
-    /// What the cache knows, if it is young enough. The outer `None` says that it has to be looked up.
-    fn fresh(&self, hash: RowHash) -> Option<Option<Arc<Known>>> {
-        let seen = self.seen.get(&hash)?;
-        let fresh = seen.read_at.elapsed() < AGE && seen.changes == self.changes.load(Ordering::SeqCst);
-        fresh.then_some(seen.known)
+    /// Whether what was read may still be used.
+    fn is_fresh(&self, seen: &Seen) -> bool {
+        seen.read_at.elapsed() < AGE && seen.changes == self.changes.load(Ordering::SeqCst)
     }
 
-    async fn look_up(&self, service: &Service, hash: RowHash) -> Result<Option<Arc<Known>>, Problem> {
+    async fn look_up(&self, service: &Service, hash: RowHash) -> Result<Seen, Problem> {
         let (read_at, changes) = (Instant::now(), self.changes.load(Ordering::SeqCst));
         let known = known(service, hash).await?.map(Arc::new);
-        let seen = Seen { read_at, changes, known: known.clone() };
-        self.seen.insert(hash, seen);
-        Ok(known)
+        let seen = Seen { read_at, changes, known };
+        self.seen.insert(hash, seen.clone());
+        Ok(seen)
     }
 }
 
 /// What a key opens, as it stands in the store.
-async fn known(service: &Service, hash: RowHash) -> Result<Option<Known>, Error> {
+async fn known(service: &Service, hash: RowHash) -> Result<Option<Key>, Error> {
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
-    Ok(org.map(|org| Known {
-        caller: Caller { org: Arc::new(org), source: facts.name.into(), scopes: facts.scopes },
-        until: facts.until,
-    }))
+    Ok(org.map(|org| Key { org, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
 }
 
 /// The root key has no scopes, so there is nothing to narrow; a header that is malformed is refused as from anyone.

@@ -3,22 +3,38 @@
 use crate::app::App;
 use crate::encoding::Coding;
 use crate::problem::{Problem, ServerCode};
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
+use std::pin::pin;
+use std::task::Poll;
 
 /// Reads a JSON body whole: 413 if it is larger than `limit` bytes before or after decoding, 415 if it is not JSON in a
 /// known coding, 408 if it does not come in time (contract section 3).
-pub async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+pub async fn read<B>(app: &App, headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     check_media_type(headers)?;
     let coding = Coding::of_body(headers)?;
-    let body = tokio::time::timeout(app.config.server.body_timeout(), collect(body, limit)).await;
-    let body = body.map_err(|_| ServerCode::Timeout)??;
+    let body = in_time(app, collect(body, limit)).await?;
     match coding {
         None => Ok(body),
         Some(coding) => coding.decode(&body, limit),
+    }
+}
+
+/// Most bodies are there as soon as their head is. Only for one that is not, a timer is set.
+async fn in_time(app: &App, body: impl Future<Output = Result<Bytes, Problem>>) -> Result<Bytes, Problem> {
+    let mut body = pin!(body);
+    match futures_util::poll!(body.as_mut()) {
+        Poll::Ready(body) => body,
+        Poll::Pending => {
+            let body = tokio::time::timeout(app.config.server.body_timeout(), body).await;
+            body.map_err(|_| ServerCode::Timeout)?
+        }
     }
 }
 
@@ -42,12 +58,18 @@ fn is_json(value: &str) -> bool {
     json && parts.all(utf8)
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     if body.size_hint().lower() > limit as u64 {
         return Err(ServerCode::TooLarge.into());
     }
     // Most bodies come in one piece, which is then used as it is.
     let first = next(&mut body).await?.unwrap_or_default();
+    if body.is_end_stream() {
+        return bounded(first, limit);
+    }
     let Some(second) = next(&mut body).await? else { return bounded(first, limit) };
     let mut all = BytesMut::from(first);
     let mut piece = Some(second);
@@ -65,7 +87,10 @@ fn bounded(body: Bytes, limit: usize) -> Result<Bytes, Problem> {
     if body.len() > limit { Err(ServerCode::TooLarge.into()) } else { Ok(body) }
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+async fn next<B>(body: &mut B) -> Result<Option<Bytes>, Problem>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ServerCode::Unreadable)?;
         if let Ok(bytes) = frame.into_data() {

@@ -2,31 +2,48 @@
 //! [`Writer`], [`Deleter`] and so on. Finding out who calls is `auth.rs`.
 
 use crate::app::App;
-use crate::auth;
+use crate::auth::{self, Last};
 use crate::problem::{Problem, ServerCode};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::id::OrgId;
 use onefold_core::org::{Org, Scope, Scopes};
+use onefold_core::time::Ms;
 use onefold_core::value::Source;
 use std::sync::Arc;
+
+/// What a valid key stands for, as it was at most a second ago. Shared by the requests of one connection.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The organisation.
+    pub org: Org,
+    /// Its name: the default `source` of what it writes.
+    pub source: Source,
+    /// What it grants.
+    pub scopes: Scopes,
+    /// From when on it is no longer valid.
+    pub until: Ms,
+}
 
 /// A caller with valid credentials of one organisation.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The organisation, as it was at most a second ago.
-    pub org: Arc<Org>,
-    /// The name of the key: the default `source` of what it writes.
-    pub source: Source,
+    /// What the credentials stand for.
+    pub key: Arc<Key>,
     /// What the key grants, narrowed by the request's header `scopes`.
     pub scopes: Scopes,
 }
 
 impl Caller {
+    /// The organisation.
+    pub fn org(&self) -> &Org {
+        &self.key.org
+    }
+
     /// 403 `auth.org` unless the body names the caller's own organisation. The last check of all, so that no answer
     /// tells whether another organisation exists (contract section 2).
     pub fn check_org(&self, org: OrgId) -> Result<(), Problem> {
-        if org == self.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
+        if org == self.key.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
     }
 
     /// 403 `auth.scope` unless the caller has this scope.
@@ -50,15 +67,22 @@ pub type Sender = Allowed<{ Scope::EventsWrite as u8 }>;
 /// May administer the organisation.
 pub type OrgAdmin = Allowed<{ Scope::OrgAdmin as u8 }>;
 
-impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = auth::authenticate(app, parts).await?;
+impl<const SCOPE: u8> Allowed<SCOPE> {
+    /// The caller of a request on a connection of which it is known which key it presented last.
+    pub async fn on(last: &Last, parts: &Parts, app: &App) -> Result<Self, Problem> {
+        let caller = auth::authenticate(app, parts, last).await?;
         match Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) {
             Some(scope) => caller.check_scope(scope)?,
             None => return Err(Problem::fault("a route asks for a scope that does not exist")),
         }
         Ok(Self(caller))
+    }
+}
+
+impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        Self::on(&Last::default(), parts, app).await
     }
 }

@@ -61,6 +61,7 @@ impl Coding {
 
     /// The coding that a caller likes best for the answer; among equals zstd, then brotli, then gzip.
     pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+        headers.get(ACCEPT_ENCODING)?;
         let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let weighed: Vec<(&str, u16)> = values.flat_map(|value| value.split(',')).filter_map(weighed).collect();
         let weight = |coding: Coding| {

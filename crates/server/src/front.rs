@@ -2,15 +2,16 @@
 //! log. One place instead of a stack of layers, so that the common case pays for nothing that it does not use.
 
 use crate::app::App;
+use crate::auth::Last;
 use crate::encoding::Coding;
 use crate::http;
 use crate::limits;
 use crate::problem::{Problem, ServerCode};
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
-use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
@@ -21,6 +22,7 @@ use tower::ServiceExt;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The name of a request, as an extension of it: for explain and for logs.
 #[derive(Clone, Debug)]
@@ -67,20 +69,36 @@ impl Front {
         &self.app
     }
 
-    /// Answers one request.
-    pub async fn answer(&self, mut request: Request<Body>) -> Response {
-        let began = Instant::now();
+    /// Answers one request that comes alone.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        self.answer_on(&Last::default(), request).await
+    }
+
+    /// Answers one request of a connection.
+    pub async fn answer_on<B>(&self, last: &Last, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let began = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let id = RequestId::of(request.headers(), &self.app);
         let accepted = Coding::accepted(request.headers());
         let trace = trace_id(request.headers());
-        let (method, route) = (request.method().clone(), http::route_of(request.uri().path()));
-        request.extensions_mut().insert(id.clone());
-        let mut response = self.handled(request).await;
+        let (method, path) = (request.method().clone(), request.uri().path());
+        let fetch = http::fetch_of(&method, path);
+        let route = fetch.unwrap_or_else(|| http::route_of(path));
+        let mut response = match fetch {
+            Some(_) => self.fetched(last, request).await,
+            // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
+            None => Box::pin(self.handled(request.map(Body::new), &id)).await,
+        };
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             log_problem(&problem, &id, route, trace.as_deref());
             write_problem(&mut response, &problem, &id);
         }
-        let mut response = compressed(response, accepted).await;
+        if is_worth_compressing(&response) {
+            response = compressed(response, accepted).await;
+        }
         if self.app.gate.is_closed() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -90,14 +108,27 @@ impl Front {
             %method,
             route,
             status = response.status().as_u16(),
-            micros = began.elapsed().as_micros() as u64,
+            micros = began.map(|began| began.elapsed().as_micros() as u64),
             "answered"
         );
         response.headers_mut().insert(REQUEST_ID, id.0);
         response
     }
 
-    async fn handled(&self, request: Request<Body>) -> Response {
+    async fn fetched<B>(&self, last: &Last, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let _inside = match self.app.gate.enter() {
+            Ok(inside) => inside,
+            Err(code) => return Problem::from(code).into_response(),
+        };
+        let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, request)).catch_unwind().await;
+        fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
+    }
+
+    async fn handled(&self, mut request: Request<Body>, id: &RequestId) -> Response {
+        request.extensions_mut().insert(id.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
             return self.routed(request).await;
@@ -113,9 +144,13 @@ impl Front {
         match handled {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
-            Err(_) => Problem::fault("a handler panicked").into_response(),
+            Err(_) => panicked().into_response(),
         }
     }
+}
+
+fn panicked() -> Problem {
+    Problem::fault("a handler panicked")
 }
 
 fn write_problem(response: &mut Response, problem: &Problem, id: &RequestId) {
@@ -140,22 +175,23 @@ fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<
 
 /// The trace of a W3C `traceparent`, if it is well-formed: 32 hexadecimal digits.
 fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get("traceparent")?.to_str().ok()?;
+    let value = headers.get(TRACEPARENT)?.to_str().ok()?;
     let mut parts = value.split('-');
     let (_version, trace) = (parts.next()?, parts.next()?);
     let fits = trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit());
     fits.then(|| trace.to_ascii_lowercase())
 }
 
-/// Compresses an answer if the caller takes it and it is worth it.
-async fn compressed(response: Response, accepted: Option<Coding>) -> Response {
-    let worth = response.body().size_hint().exact().is_some_and(|size| size >= limits::COMPRESS_BYTES as u64);
-    if !worth || response.headers().contains_key(CONTENT_ENCODING) {
-        return response;
-    }
+fn is_worth_compressing(response: &Response) -> bool {
+    let size = response.body().size_hint().exact();
+    size.is_some_and(|size| size >= limits::COMPRESS_BYTES as u64) && !response.headers().contains_key(CONTENT_ENCODING)
+}
+
+/// Compresses an answer if the caller takes it.
+async fn compressed(mut response: Response, accepted: Option<Coding>) -> Response {
+    response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+    let Some(coding) = accepted else { return response };
     let (mut parts, body) = response.into_parts();
-    parts.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-    let Some(coding) = accepted else { return Response::from_parts(parts, body) };
     let Ok(whole) = body.collect().await else {
         return Problem::fault("the body of an answer could not be read").into_response();
     };
@@ -177,3 +213,6 @@ async fn encoded(coding: Coding, body: Bytes) -> Option<Bytes> {
     }
     tokio::task::spawn_blocking(move || coding.encode(&body).ok()).await.ok().flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,16 @@
 //! decided above.
 
 use crate::problem::{Problem, ServerCode};
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use onefold_core::org::Scopes;
 use std::borrow::Cow;
 
 const KEY: &str = "apikey";
+const KEY_HEADER: HeaderName = HeaderName::from_static(KEY);
 const SCOPES: &str = "scopes";
+const SCOPES_HEADER: HeaderName = HeaderName::from_static(SCOPES);
 
 /// The one key that a request presents, by header, by URL parameter, or by both alike. 401 `auth.missing` where there
 /// is none; 400 where there are two, or a bearer token, which later versions take.
@@ -16,13 +19,21 @@ pub(super) fn key(parts: &Parts) -> Result<Cow<'_, str>, Problem> {
     if bears_token(parts) {
         return Err(Problem::at(ServerCode::NotYet, "#Authorization".into()));
     }
-    let in_headers = parts.headers.get_all(KEY).into_iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let in_headers = parts.headers.get_all(KEY_HEADER).into_iter().map(|value| text(value.as_bytes()));
     let in_url = parts.uri.query().into_iter().flat_map(in_query);
     let mut keys = in_headers.chain(in_url).filter(|key| !key.is_empty());
     let first = keys.next().ok_or(ServerCode::AuthMissing)?;
     match keys.all(|other| other == first) {
         true => Ok(first),
         false => Err(ServerCode::AuthAmbiguous.into()),
+    }
+}
+
+/// What is no UTF-8 is no key either; it is read as something that no key is.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -42,7 +53,7 @@ fn in_query(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
 /// What is granted, narrowed by the header `scopes` if there is one. A scope that is not granted, or that nobody knows,
 /// does not count; a header that is no list of names is 400.
 pub(super) fn narrowed(parts: &Parts, granted: Scopes) -> Result<Scopes, Problem> {
-    let mut headers = parts.headers.get_all(SCOPES).into_iter().peekable();
+    let mut headers = parts.headers.get_all(SCOPES_HEADER).into_iter().peekable();
     if headers.peek().is_none() {
         return Ok(granted);
     }

@@ -88,7 +88,7 @@ impl Draft {
         let org = fields::org_id(&mut faults, org);
         let place = &Place::ROOT.member("region");
         let region = fields::required(&mut faults, region, place);
-        let region = region.and_then(|json| fields::region(&mut faults, json, place, &caller.org));
+        let region = region.and_then(|json| fields::region(&mut faults, json, place, caller.org()));
         let (sought, values) = sought(&mut faults, ids);
         faults.check()?;
         match (org, region) {

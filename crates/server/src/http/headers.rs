@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use onefold_core::id::OrgId;
 use onefold_core::limits::IDEMPOTENCY_KEY_BYTES;
 use onefold_core::service::Service;
+use onefold_core::service::fetch::ETag;
 use onefold_core::service::upsert::{Idempotency, Precondition};
 
 /// The media type of answers.
@@ -19,6 +20,21 @@ pub const OLD_UCID: HeaderName = HeaderName::from_static("x-zeotap-ucid");
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const PREFER: &str = "prefer";
+
+/// An ETag as it stands in a header: in quotes, what `Display` writes of it, without its detours.
+pub fn etag(etag: ETag) -> HeaderValue {
+    let mut text = [b'"'; 35];
+    hex(etag.writes, &mut text[1..17]);
+    text[17] = b'.';
+    hex(etag.answer, &mut text[18..34]);
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn hex(number: u64, to: &mut [u8]) {
+    for (at, digit) in to.iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (4 * at) & 15) as usize];
+    }
+}
 
 /// What a caller prefers (RFC 7240). Preferences that are not known are left alone, as that standard says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,6 +148,14 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn an_etag_is_written_as_it_is_displayed() {
+        for (writes, answer) in [(0, 1), (u64::MAX, 0x0123_4567_89ab_cdef)] {
+            let etag = ETag { writes, answer };
+            assert_eq!(super::etag(etag), format!("\"{etag}\""));
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/healthz", Needs::Nothing, || get(health::alive)),
     route(Method::GET, "/readyz", Needs::Nothing, || get(health::ready)),
     // Profiles.
-    route(Method::POST, "/cdp/v1/users/_search", READ, || post(search::search)),
+    route(Method::POST, search::PATH, READ, || post(search::search)),
     route(Method::POST, "/cdp/v1/users", WRITE, || post(upsert::upsert)),
     route(Method::POST, "/cdp/v1/users/_delete", DELETE, || post(erase::delete)),
     // Administration.
@@ -101,6 +101,11 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, "/v1/m", Needs::Nothing, || post(later::anyone)),
     route(Method::GET, "/v1/projects/{writeKey}/settings", Needs::Nothing, || get(later::anyone)),
 ];
+
+/// The route of a fetch, if this is one: most calls are, so that it is answered without the router.
+pub fn fetch_of(method: &Method, path: &str) -> Option<&'static str> {
+    (path == search::PATH && method == Method::POST).then_some(search::PATH)
+}
 
 /// The router of all routes; everything else is 404 or 405.
 pub fn router(app: Arc<App>) -> Router {

@@ -44,13 +44,13 @@ pub async fn upsert(
         ucid: draft.ucid,
         patch: draft.patch,
         timestamp: draft.timestamp,
-        source: draft.source.unwrap_or(caller.source),
+        source: draft.source.unwrap_or(caller.key.source.clone()),
         request: id.as_str().into(),
         idempotency: key,
         precondition: conditions.precondition,
     };
     let written = app.service.tenant(org).upsert(&write).await?;
-    let minimal = conditions.prefer.minimal.unwrap_or(caller.org.write_answer == WriteAnswer::Minimal);
+    let minimal = conditions.prefer.minimal.unwrap_or(caller.org().write_answer == WriteAnswer::Minimal);
     answer(written, minimal)
 }
 
@@ -83,7 +83,7 @@ fn answer(written: Written, minimal: bool) -> Result<Response, Problem> {
         headers.insert(CONTENT_TYPE, JSON);
     }
     if let Some(etag) = written.etag {
-        headers.insert(ETAG, value(format!("\"{etag}\""))?);
+        headers.insert(ETAG, headers::etag(etag));
     }
     headers.insert(headers::UCID, ucid.clone());
     headers.insert(headers::OLD_UCID, ucid);
@@ -127,7 +127,7 @@ impl Draft {
         let org = fields::org_id(&mut faults, org);
         let place = &Place::ROOT.member("region");
         let region = fields::required(&mut faults, region, place);
-        let region = region.and_then(|json| fields::region(&mut faults, json, place, &caller.org));
+        let region = region.and_then(|json| fields::region(&mut faults, json, place, caller.org()));
         let identifiers = identifiers(&mut faults, ids, named);
         let place = &Place::ROOT.member("upsert");
         let patch = fields::required(&mut faults, upsert, place).map(|json| patch::read(&mut faults, json, place));

@@ -34,6 +34,8 @@ type Read<T> = Result<T, Problem>;
 
 /// Objects up to this many members are searched one by one for a member that comes twice.
 const FEW: usize = 16;
+/// Members and items for which there is room from the start: most objects and arrays have no more.
+const SOME: usize = 4;
 
 fn malformed(detail: &'static str) -> Problem {
     let mut faults = Faults::new();
@@ -59,7 +61,7 @@ impl<'a> Parser<'a> {
 
     fn object(&mut self, place: &Place<'_>, depth: usize) -> Read<Json<'a>> {
         self.enter(place, depth)?;
-        let mut members = Members::new();
+        let mut members = Members::with_capacity(SOME);
         while !self.closes(b'}', members.is_empty())? {
             if self.peek() != Some(b'"') {
                 return Err(malformed("has an object whose member has no name"));
@@ -78,7 +80,7 @@ impl<'a> Parser<'a> {
 
     fn array(&mut self, place: &Place<'_>, depth: usize) -> Read<Json<'a>> {
         self.enter(place, depth)?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(SOME);
         while !self.closes(b']', items.is_empty())? {
             let item = self.value(&place.item(items.len()), depth + 1)?;
             items.push(item);

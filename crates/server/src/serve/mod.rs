@@ -1,12 +1,14 @@
 //! Connections: how many, for how long, and how they end. HTTP/1.1 in clear.
 
+mod apart;
 mod pulse;
 mod socket;
 
 use crate::app::App;
+use crate::auth::Last;
 use crate::front::Front;
 use crate::limits;
-use axum::body::Body;
+use apart::Apart;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -83,35 +85,50 @@ async fn connection(
 ) {
     // Answers are written whole, so that waiting for more to send only costs time.
     let _ = stream.set_nodelay(true);
-    let pulse = Arc::new(Pulse::new());
-    let app = front.app().clone();
+    let (pulse, last) = (Arc::new(Pulse::new()), Last::default());
+    let (answering, noting, last) = (&front, &*pulse, &last);
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        pulse.head_complete();
-        let (front, pulse) = (front.clone(), pulse.clone());
+        noting.head_complete();
         async move {
-            let response = front.answer(request.map(Body::new)).await;
-            pulse.answered();
+            let response = answering.answer_on(last, request).await;
+            noting.answered();
             Ok::<_, Infallible>(response)
         }
     });
     let socket = TokioIo::new(Watched::new(stream, pulse.clone()));
     let connection = builder().serve_connection(socket, service);
     let mut connection = pin!(connection);
-    let closed = async { closed.wait_for(|closed| *closed).await.is_ok() };
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = closed => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut end = pin!(Apart::new(async {
+        tokio::select! {
+            _ = closed.wait_for(|closed| *closed) => End::Closed,
+            why = cut_off(front.app(), &pulse) => End::CutOff(why),
         }
-        why = cut_off(&app, &pulse) => {
-            tracing::debug!(why, "connection cut off");
-            return;
+    }));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        end = end.as_mut() => match end {
+            End::Closed => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            End::CutOff(why) => {
+                tracing::debug!(why, "connection cut off");
+                return;
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection failed");
     }
+}
+
+/// Why a connection ends that its client has not ended.
+enum End {
+    /// The server stops.
+    Closed,
+    /// The client is too slow.
+    CutOff(&'static str),
 }
 
 fn builder() -> http1::Builder {
