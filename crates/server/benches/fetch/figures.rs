@@ -5,16 +5,15 @@ use std::time::Duration;
 /// One turn of the client.
 #[derive(Clone, Copy)]
 pub(crate) struct Turn {
-    pub(crate) round: usize,
-    /// Whether it is the second of the two that take turns.
-    pub(crate) second: bool,
+    /// How many were before it.
+    pub(crate) number: usize,
     pub(crate) length: Duration,
 }
 
 impl Turn {
     /// From where on it numbers its requests: no other turn does.
     pub(crate) fn first_number(&self) -> u64 {
-        (self.round as u64 * 2 + u64::from(self.second) + 1) * 1_000_000_000
+        (self.number as u64 + 1) * 1_000_000_000
     }
 }
 
@@ -65,28 +64,19 @@ pub(crate) fn machine() {
 }
 
 /// Prints what one kind of request came to, in the median of each figure.
-fn line(name: &str, reports: &[Report]) {
+pub(crate) fn line(name: &str, reports: &[Report]) {
     let of = |figure: fn(&Report) -> f64| median(reports.iter().map(figure));
     let (rate, p50, p99, cpu) = (of(|r| r.rate), of(|r| r.p50), of(|r| r.p99), of(|r| r.cpu));
     println!("{name:28} {rate:8.0}/s   p50 {p50:7.2} ms   p99 {p99:7.2} ms   {cpu:6.2} µs of CPU each");
 }
 
-/// Prints fetches beside the bare server.
-pub(crate) fn compare(bare: &[Report], onefold: &[Report]) {
-    let ratios = |figure: fn(&Report, &Report) -> f64| -> Vec<f64> {
-        bare.iter().zip(onefold).map(|(bare, onefold)| figure(bare, onefold)).collect()
-    };
-    let print = |name: &str, ratios: Vec<f64>| {
+/// Prints what a bare answer takes in proportion to a fetch: 1 would be no difference.
+pub(crate) fn ratios(name: &str, bare: &[Report], fetch: &[Report]) {
+    let ratios = |what: &str, figure: fn(&Report, &Report) -> f64| {
+        let ratios: Vec<f64> = bare.iter().zip(fetch).map(|(bare, fetch)| figure(bare, fetch)).collect();
         let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        println!("{name:28} {:8.3}     in rounds: {}", median(ratios.into_iter()), rounds.join(" "));
+        println!("{name} / bare, {what:11} {:.3}   in rounds: {}", median(ratios.into_iter()), rounds.join(" "));
     };
-    line("bare hyper", bare);
-    line("fetch", onefold);
-    print("fetch/bare, requests", ratios(|bare, onefold| onefold.rate / bare.rate));
-    print("bare/fetch, CPU", ratios(|bare, onefold| bare.cpu / onefold.cpu));
-}
-
-/// Prints one kind of write.
-pub(crate) fn writes(name: &str, reports: &[Report]) {
-    line(name, reports);
+    ratios("requests", |bare, fetch| fetch.rate / bare.rate);
+    ratios("CPU", |bare, fetch| bare.cpu / fetch.cpu);
 }

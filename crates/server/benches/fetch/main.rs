@@ -31,6 +31,8 @@ use std::time::Duration;
 const CONNECTIONS: usize = 64;
 /// Persons that are asked for.
 const PERSONS: usize = 4_000;
+/// Persons that are asked for where the caches of a processor are to hold them all.
+const FEW_PERSONS: usize = 64;
 /// Bytes of a person's answer.
 const ANSWER_BYTES: usize = 1_024;
 
@@ -73,22 +75,28 @@ fn measure(options: &Options) {
     let world = World::make(&onefold, scratch.path());
     let bare = Server::bare(&world.answer);
     figures::machine();
-    let reads = turns(options, [(&bare, &world.fetches), (&onefold, &world.fetches)]);
-    figures::compare(&reads[0], &reads[1]);
-    let writes = turns(options, [(&onefold, &world.updates), (&onefold, &world.arrivals)]);
-    figures::writes("update of a person", &writes[0]);
-    figures::writes("new person, two identifiers", &writes[1]);
+    let few = format!("fetch, of {FEW_PERSONS} persons");
+    let reads = [(&bare, &world.fetches), (&onefold, &world.fetches), (&onefold, &world.few_fetches)];
+    let reads = turns(options, &reads);
+    figures::line("bare hyper", &reads[0]);
+    figures::line("fetch", &reads[1]);
+    figures::line(&few, &reads[2]);
+    figures::ratios("fetch", &reads[0], &reads[1]);
+    figures::ratios(&few, &reads[0], &reads[2]);
+    let writes = turns(options, &[(&onefold, &world.updates), (&onefold, &world.arrivals)]);
+    figures::line("update of a person", &writes[0]);
+    figures::line("new person, two identifiers", &writes[1]);
     figures::machine();
 }
 
-/// Measures two things in turns; which goes first changes with every round.
-fn turns(options: &Options, both: [(&Server, &PathBuf); 2]) -> [Vec<Report>; 2] {
-    let mut reports = [vec![], vec![]];
+/// Measures several things in turns; every other round goes backwards.
+fn turns(options: &Options, things: &[(&Server, &PathBuf)]) -> Vec<Vec<Report>> {
+    let mut reports = vec![vec![]; things.len()];
     for round in 0..options.rounds {
-        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-        for at in order {
-            let (server, requests) = both[at];
-            let turn = Turn { round, second: at == 1, length: options.seconds };
+        for step in 0..things.len() {
+            let at = if round % 2 == 0 { step } else { things.len() - 1 - step };
+            let (server, requests) = things[at];
+            let turn = Turn { number: round * things.len() + step, length: options.seconds };
             reports[at].push(child::client(server, requests, turn));
         }
     }

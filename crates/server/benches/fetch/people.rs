@@ -2,7 +2,7 @@
 
 use crate::child::{ROOT_KEY, Server};
 use crate::client::{Client, NUMBER, Requests, answer_length};
-use crate::{ANSWER_BYTES, CONNECTIONS, PERSONS};
+use crate::{ANSWER_BYTES, CONNECTIONS, FEW_PERSONS, PERSONS};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -16,6 +16,7 @@ const ORG: u64 = 1;
 pub(crate) struct World {
     pub(crate) answer: PathBuf,
     pub(crate) fetches: PathBuf,
+    pub(crate) few_fetches: PathBuf,
     pub(crate) updates: PathBuf,
     pub(crate) arrivals: PathBuf,
 }
@@ -92,6 +93,7 @@ impl World {
         };
         Self {
             answer: file("answer", vec![answer]),
+            few_fetches: file("few_fetches", fetches[..FEW_PERSONS].to_vec()),
             fetches: file("fetches", fetches),
             updates: file("updates", (0..PERSONS).map(update).collect()),
             arrivals: file("arrivals", vec![write(&key, &both, &person(padding))]),
