@@ -2,7 +2,7 @@
 //!
 //! | Module | What lives there |
 //! |---|---|
-//! | [`serve`], [`front`] | connections; what every request passes |
+//! | [`serve`], [`mod@front`] | connections; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
