@@ -1,6 +1,6 @@
 //! The operations of the product, one file each, built of single-row steps.
 //!
-//! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, [`Identity`] is one region of
+//! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, `Identity` is one region of
 //! that organisation, where the steps of identity live.
 
 pub mod catalogue;

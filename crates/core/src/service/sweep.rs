@@ -1,6 +1,6 @@
 //! Sweep: finishing what a dead node left, and cleaning up what is due.
 //!
-//! A [`Ticket`] is written before an operation of several steps. By the time it is due the operation has long ended, or
+//! A `Ticket` is written before an operation of several steps. By the time it is due the operation has long ended, or
 //! nobody is working at it any more; the sweeper does the same idempotent steps that the operation would have done.
 
 use super::{Identity, Service};
