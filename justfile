@@ -41,8 +41,8 @@ sim SEEDS="100000":
     cargo run --release -p onefold-sim -- --seeds {{SEEDS}}
 
 # Fetches and durable writes beside a bare server; keep the machine otherwise idle
-bench:
-    cargo bench -p onefold --bench fetch
+bench *ARGS:
+    cargo bench -p onefold --bench fetch -- {{ARGS}}
 
 # What CI runs, in full
 ci:

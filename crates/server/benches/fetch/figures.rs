@@ -75,7 +75,8 @@ pub(crate) fn ratios(name: &str, bare: &[Report], fetch: &[Report]) {
     let ratios = |what: &str, figure: fn(&Report, &Report) -> f64| {
         let ratios: Vec<f64> = bare.iter().zip(fetch).map(|(bare, fetch)| figure(bare, fetch)).collect();
         let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        println!("{name} / bare, {what:11} {:.3}   in rounds: {}", median(ratios.into_iter()), rounds.join(" "));
+        let name = format!("{name} / bare, {what}");
+        println!("{name:42} {:.3}   in rounds: {}", median(ratios.into_iter()), rounds.join(" "));
     };
     ratios("requests", |bare, fetch| fetch.rate / bare.rate);
     ratios("CPU", |bare, fetch| bare.cpu / fetch.cpu);
