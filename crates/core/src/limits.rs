@@ -52,8 +52,22 @@ pub const TILE_OPS: usize = 8;
 pub const ROW_OPS: usize = PERSON_TILES * ROW_OPS_TIDY;
 /// Operations in a row from which on its next writer finishes them and takes them out.
 pub const ROW_OPS_TIDY: usize = 4;
+/// Refused links that a tile remembers, for explain.
+pub const REFUSED_LINKS: usize = 32;
+/// Profiles that a value may have joined, sit on, or be refused to join before it is blocked (contract section 6).
+pub const SHARED_BY: usize = 101;
+/// Profiles that a search by a shared value finds where that is allowed (contract section 6).
+pub const SHARED_FOUND: usize = 5;
+/// Milliseconds after which a profile is erased that no identifier leads to any more (contract section 6).
+pub const ORPHAN_MS: u64 = 30 * 24 * 3_600 * 1_000;
+/// Milliseconds for which a refused record is kept for administrators.
+pub const REFUSED_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
+/// Rounds after which a writer lets others go by between its own.
+pub const ROUNDS_IN_STEP: usize = 4;
+/// The most reads that it then lets go by.
+pub const STEPS_ASIDE: usize = 32;
 /// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.
 pub const REDIRECTS: usize = 256;
 
@@ -89,6 +103,8 @@ pub const KEY_AGE_MS: u64 = 1_000;
 pub const ORG_PER_SECOND: u32 = 200;
 /// Requests a minute of an organisation, unless it is given another limit (contract section 8).
 pub const ORG_PER_MINUTE: u32 = 10_000;
+/// Kinds that a strategy lists.
+pub const STRATEGY_KINDS: usize = 200;
 /// Kinds of identifier in one catalogue.
 pub const CATALOGUE_KINDS: usize = 256;
 /// Hashes that one kind derives: as many as there are of a telephone number.
@@ -101,6 +117,10 @@ pub const CATALOGUE_GROUPS: usize = 256;
 pub const CATALOGUE_CONSENTS: usize = 256;
 /// Days for which a consent may be shown: a hundred years.
 pub const CONSENT_TTL_DAYS: u32 = 36_500;
+/// Values and patterns that an organisation blocks beside those from the start.
+pub const BLOCKED_VALUES: usize = 1_000;
+/// Bytes that one compiled pattern may take.
+pub const PATTERN_BYTES: usize = 64 * 1024;
 /// Items on one page of a list.
 pub const PAGE: u16 = 100;
 

@@ -7,6 +7,7 @@ use onefold_core::error::Kind;
 use onefold_core::id::Ucid;
 use onefold_core::patch::{GroupPatch, Patch};
 use onefold_core::profile::attribute::Said;
+use onefold_core::rules::Rules;
 use onefold_core::service::Service;
 use onefold_core::service::erase::Delete;
 use onefold_core::service::fetch::{self, Search};
@@ -81,7 +82,7 @@ fn seek(target: Target, learnt: &[Learnt]) -> Sought {
 
 /// Makes the call.
 pub(crate) async fn perform(service: Arc<Service>, asked: Asked, kinds: usize) -> Answer {
-    let tenant = service.tenant(asked.realm.org_id());
+    let tenant = service.tenant(asked.realm.org_id(), Arc::new(Rules::literal()));
     match &asked.what {
         Asking::Upsert { plan, ucid, timestamp, etag } => {
             let write = write_of(&service, &asked, plan, (*ucid, *timestamp, *etag), kinds);
@@ -90,7 +91,7 @@ pub(crate) async fn perform(service: Arc<Service>, asked: Asked, kinds: usize) -
         Asking::Fetch(sought, realms) => {
             let regions = realms.iter().map(|realm| realm.code()).collect();
             let sought = sought.iter().map(|sought| to_core(*sought, kinds)).collect();
-            let search = Search { regions, sought, only: None, matched: false, sources: false };
+            let search = Search { regions, sought, ..Search::default() };
             Answer::Fetch(tenant.fetch(&search).await)
         }
         Asking::Delete(sought, keyed) => {
@@ -141,6 +142,7 @@ fn write_of(
         request: asked.first.to_string().into(),
         idempotency: plan.key.map(|key| idempotency(service, asked, "upsert", key)),
         precondition,
+        strict: false,
     }
 }
 

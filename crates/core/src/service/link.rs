@@ -14,11 +14,15 @@ use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::limits;
 use crate::profile::fold::Tiles;
+use crate::profile::holding::Holding;
 use crate::profile::tile::LinkFact;
 use crate::profile::{Forward, Live, Pending, Profile, Sealed};
 use crate::records::Swap;
+use crate::service::draft::within_limits;
+use crate::service::split::are_apart;
 use crate::service::sweep::Task;
-use crate::store::Version;
+use crate::strategy::{Holds, Why, judge};
+use crate::tables::RowHash;
 use std::sync::Arc;
 
 impl Identity<'_> {
@@ -37,7 +41,7 @@ impl Identity<'_> {
         self.leave_ticket(Task::Settle, winner.ucid).await?;
         let mut live = Live::clone(&winner.live);
         live.pending = Some(Pending { loser: loser.ucid, fact });
-        let swap = self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?;
+        let swap = self.swap_live(winner, live).await?;
         *begun |= swap != Swap::Conflict;
         if swap.is_done() {
             self.settle(winner.ucid).await?;
@@ -55,7 +59,7 @@ impl Identity<'_> {
             Sealing::Sealed(sealed) => self.absorb(winner, pending, *sealed).await,
             Sealing::Over => {
                 let cleared = Live { pending: None, ..Live::clone(&winner.live) };
-                self.swap(winner.ucid, winner.version, &Profile::Live(cleared)).await?;
+                self.swap_live(winner, cleared).await?;
                 Ok(())
             }
         }
@@ -75,8 +79,14 @@ impl Identity<'_> {
                 Box::pin(self.settle(loser)).await?;
                 continue;
             }
-            let (now, _) = self.row(winner.ucid).await?;
-            if now != winner.version && !self.service.has(Defect::SealOnOldView) {
+            if self.judge(winner, &Root { ucid: loser, version, live: Arc::new(live.clone()) }).is_err() {
+                // Refused: first a write on the loser, so that nobody who holds its older version can seal it now.
+                if self.swap(loser, version, &Profile::Live(live)).await?.is_done() {
+                    return Ok(Sealing::Over);
+                }
+                continue;
+            }
+            if !self.is_unchanged(winner).await? && !self.service.has(Defect::SealOnOldView) {
                 return Ok(Sealing::Stale);
             }
             let sealed = Sealed { to: winner.ucid, tiles: live.tiles, ops: live.ops };
@@ -92,7 +102,7 @@ impl Identity<'_> {
         if self.service.has(Defect::ClearAtAbsorb) {
             live.pending = None;
         }
-        if self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?.is_done() {
+        if self.swap_live(winner, live).await?.is_done() {
             self.forward(pending.loser).await?;
         }
         Ok(())
@@ -111,22 +121,65 @@ impl Identity<'_> {
         Err(Code::Contention.into())
     }
 
-    /// A live row as a reader sees it: with the tiles of a loser that is sealed and not yet absorbed. `None` if the row
-    /// moved on meanwhile.
-    pub(crate) async fn with_sealed(&self, root: Root) -> Result<Option<Root>, Error> {
-        let Some(pending) = root.live.pending.clone() else {
+    /// A live row as a reader sees it: with the tiles of a loser that is sealed and not yet absorbed, and without those
+    /// that a split has already taken out. `None` if the row moved on meanwhile.
+    pub(crate) async fn as_seen(&self, root: Root) -> Result<Option<Root>, Error> {
+        if !root.live.is_busy() {
             return Ok(Some(root));
-        };
-        let mut live = Live::clone(&root.live);
-        if let (_, Profile::Sealed(sealed)) = self.row(pending.loser).await?
-            && sealed.to == root.ucid
+        }
+        let as_read = root.clone();
+        let seen = self.without_parted(root).await?;
+        let mut live = Live::clone(&seen.live);
+        if let Some(pending) = seen.live.pending.clone()
+            && let (_, Profile::Sealed(sealed)) = self.row(pending.loser).await?
+            && sealed.to == seen.ucid
             && !self.service.has(Defect::ReadWithoutFold)
         {
             join(&mut live, &pending, sealed);
         }
-        let now: Option<Version> = self.row(root.ucid).await?.0;
-        let same = now == root.version || self.service.has(Defect::ReadWithoutRecheck);
-        Ok(same.then(|| Root { live: Arc::new(live), ..root }))
+        let same = self.is_unchanged(&as_read).await? || self.service.has(Defect::ReadWithoutRecheck);
+        Ok(same.then(|| Root { live: Arc::new(live), ..seen }))
+    }
+
+    /// Whether the grounds on which a link was meant still hold for both rows as they are.
+    fn judge(&self, winner: &Root, loser: &Root) -> Result<(), Why> {
+        if self.service.has(Defect::SealWithoutEvaluating) {
+            return Ok(());
+        }
+        let Some(pending) = &winner.live.pending else { return Ok(()) };
+        let further = if pending.fact.grounds.brings_loser { loser } else { winner };
+        let (held, others) = (
+            self.holdings(&further.live),
+            self.holdings(if pending.fact.grounds.brings_loser { &winner.live } else { &loser.live }),
+        );
+        let still = further.version.is_none()
+            || held.iter().any(|holding| holding.held.hash == pending.fact.by && !holding.former);
+        if !still && pending.fact.by != RowHash::default() {
+            return Err(Why::Left);
+        }
+        let holds = |held: &[Holding<'_>]| self.holds(held);
+        judge(&pending.fact.grounds, &holds(&held), &holds(&others))?;
+        self.rule_d(&winner.live.tiles, &loser.live.tiles)
+    }
+
+    /// The identifiers that a person holds and shows, as the strategy sees them.
+    pub(crate) fn holds(&self, held: &[Holding<'_>]) -> Vec<Holds> {
+        let shown = held.iter().filter(|holding| !holding.former);
+        let holds = |holding: &Holding<'_>| {
+            let family = self.rules.family(holding.held.identifier.kind()).into();
+            Holds { family, same: holding.held.same, rule: holding.rule }
+        };
+        shown.map(holds).collect()
+    }
+
+    /// Rule d: whether two people may be one, for all that they were split, and within the limits of one person.
+    pub(crate) fn rule_d(&self, one: &Tiles, other: &Tiles) -> Result<(), Why> {
+        if are_apart(one, other) {
+            return Err(Why::Apart);
+        }
+        let mut together = one.clone();
+        together.extend(other.iter().map(|(ucid, tile)| (*ucid, tile.clone())));
+        if within_limits(self, &together).is_err() { Err(Why::Limit) } else { Ok(()) }
     }
 }
 
@@ -149,9 +202,4 @@ fn join(live: &mut Live, pending: &Pending, sealed: Sealed) {
     }
     let new: Vec<_> = sealed.ops.into_iter().filter(|op| !live.ops.contains(op)).collect();
     live.ops.extend(new);
-}
-
-/// The tiles of several people together, as a link of them would make it.
-pub(crate) fn together<'a>(people: impl IntoIterator<Item = &'a Root>) -> Tiles {
-    people.into_iter().flat_map(|root| root.live.tiles.clone()).collect()
 }

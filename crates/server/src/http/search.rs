@@ -56,7 +56,7 @@ where
     let body = body::read(app, &head.headers, body, body_limit(&caller)).await?;
     let wanted = Wanted::read(&json::parse(&body)?, &caller)?;
     caller.check_org(wanted.org)?;
-    let found = app.service.tenant(wanted.org).fetch(&wanted.search).await.map_err(Problem::of_read)?;
+    let found = caller.tenant(&app).fetch(&wanted.search).await.map_err(Problem::of_read)?;
     wanted.answer(found)
 }
 
@@ -86,6 +86,7 @@ struct Draft<'c> {
     only: Option<Projection>,
     matched: bool,
     sources: bool,
+    shared: bool,
     unless: Option<String>,
     empty: bool,
 }
@@ -101,6 +102,7 @@ impl Wanted {
             only: None,
             matched: false,
             sources: false,
+            shared: false,
             unless: None,
             empty: false,
         };
@@ -139,7 +141,9 @@ impl Draft<'_> {
             match (&**name, value) {
                 ("orgId", value) => org = Some(value),
                 ("search", value) => search = Some(value),
-                ("allowShared", _) => self.faults.not_yet(place),
+                ("allowShared", Json::Boolean(allowed)) => self.shared = *allowed,
+                ("allowShared", Json::Null) => {}
+                ("allowShared", _) => self.faults.invalid(place, "must be true or false"),
                 ("regions" | "fetch" | "include" | "unless" | "onMissing", Json::Null) => {}
                 ("regions", value) => self.regions(value, place),
                 ("fetch", value) => self.projection(value, place),
@@ -266,6 +270,7 @@ impl Draft<'_> {
             only: self.only,
             matched: self.matched,
             sources: self.sources,
+            allow_shared: self.shared,
         };
         Ok(Wanted { org, search, unless: self.unless, empty: self.empty })
     }

@@ -37,7 +37,7 @@ pub async fn upsert(
     let draft = Draft::read(&json::parse(&body)?, &caller)?;
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "upsert"), &body, &conditions.outcome())?;
     caller.check_org(draft.org)?;
-    let org = draft.org;
+    let tenant = caller.tenant(&app);
     let write = Write {
         region: draft.region,
         identifiers: draft.identifiers,
@@ -48,8 +48,9 @@ pub async fn upsert(
         request: id.as_str().into(),
         idempotency: key,
         precondition: conditions.precondition,
+        strict: conditions.prefer.strict,
     };
-    let written = app.service.tenant(org).upsert(&write).await?;
+    let written = tenant.upsert(&write).await?;
     let minimal = conditions.prefer.minimal.unwrap_or(caller.org().write_answer == WriteAnswer::Minimal);
     answer(written, minimal)
 }
@@ -84,6 +85,15 @@ fn answer(written: Written, minimal: bool) -> Result<Response, Problem> {
     }
     if let Some(etag) = written.etag {
         headers.insert(ETAG, headers::etag(etag));
+    }
+    if minimal {
+        for (name, kinds) in
+            [(headers::NOT_ATTACHED, &written.not_attached), (headers::NOT_LINKED, &written.not_linked)]
+        {
+            if !kinds.is_empty() {
+                headers.insert(name, value(kinds.join(", "))?);
+            }
+        }
     }
     headers.insert(headers::UCID, ucid.clone());
     headers.insert(headers::OLD_UCID, ucid);

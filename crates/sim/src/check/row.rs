@@ -7,8 +7,10 @@ use bytes::Bytes;
 use onefold_core::id::Ucid;
 use onefold_core::profile::codec::{self, View};
 use onefold_core::profile::fold::{Tiles, fold};
+use onefold_core::profile::holding::holdings;
 use onefold_core::profile::render::{Name, render};
 use onefold_core::profile::{Live, Profile};
+use onefold_core::rules::Rules;
 use onefold_core::tables::{Key, RowHash};
 use onefold_core::time::Ms;
 use onefold_core::value::{Number, Scalar};
@@ -105,7 +107,9 @@ impl Check {
     pub(super) fn well_formed(&self, realm: Realm, ucid: Ucid, profile: &Profile, value: &Bytes) -> Result<u64, Wrong> {
         let Profile::Live(live) = profile else { return Ok(0) };
         let view = View::new(value).map_err(|bad| bad.to_string())?;
-        let shown = render(Name { region: realm.code(), ucid }, &live.tiles, &fold(&live.tiles));
+        let rules = Rules::literal();
+        let shown = fold(&live.tiles, &holdings(&live.tiles, &rules, 0), &rules, 0);
+        let shown = render(Name { region: realm.code(), ucid }, &live.tiles, &shown);
         if view.answer() != [b"[", shown.as_slice(), b"]"].concat() {
             return Err(format!("{ucid:?}: the answer in the row is not what its tiles say"));
         }
