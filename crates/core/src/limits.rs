@@ -34,6 +34,11 @@ pub const PROFILE_ATTRIBUTES: usize = 1_000;
 pub const PROFILE_IDENTIFIERS: usize = 1_000;
 /// Profiles that one person is made of (contract section 6).
 pub const PERSON_TILES: usize = 100;
+/// Profiles that were folded into a person for good, beside those that they are made of.
+pub const PERSON_SHELLS: usize = 1_000;
+/// Milliseconds after which a profile that holds nothing better than device kinds may be folded into its person for good
+/// (contract section 6): 90 days.
+pub const STALE_MS: u64 = 90 * 24 * 3_600 * 1_000;
 /// Entries of one list, as shown (contract section 5).
 pub const LIST_ENTRIES: usize = 1_000;
 /// Entries of one list with the marks of removed ones, as stored for one tile.
@@ -68,8 +73,9 @@ pub const ROUNDS: usize = 400;
 pub const ROUNDS_IN_STEP: usize = 4;
 /// The most reads that it then lets go by.
 pub const STEPS_ASIDE: usize = 32;
-/// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.
-pub const REDIRECTS: usize = 256;
+/// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] and
+/// [`PERSON_SHELLS`] of them.
+pub const REDIRECTS: usize = 1_200;
 
 /// Steps of one operation on different rows that run at once.
 pub const AT_ONCE: usize = 16;
@@ -128,7 +134,8 @@ const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
 const _: () = assert!(ORG_KEYS < ORG_KEYS_LISTED);
 const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
-const _: () = assert!(PERSON_TILES < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
+const _: () =
+    assert!(PERSON_TILES + PERSON_SHELLS < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
 const _: () = assert!(WRITE_IDENTIFIERS * (1 + KIND_DERIVES) <= PROFILE_IDENTIFIERS, "a write fits with its hashes");
 const _: () = assert!(TICKET_MS > LEASE_MS);

@@ -1,8 +1,9 @@
 //! A profile row: its states, what a live one holds, and what it shows.
 //!
-//! `attribute` and `tile` keep what was said, `fold` makes one profile of several tiles, `render` makes the bytes of
+//! `attribute` and `tile` keep what was said, `absorb` makes one tile of two, `fold` makes one profile of several tiles, `render` makes the bytes of
 //! the answer, `codec` the bytes of the row. How rows change is not here but in [`crate::service`].
 
+mod absorb;
 pub mod attribute;
 pub mod codec;
 pub mod fold;

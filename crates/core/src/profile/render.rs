@@ -1,6 +1,7 @@
 //! The bytes of an answer: one profile in the shape of contract section 4.
 
 use super::fold::{Element, Shown, Tiles};
+use super::tile::Tile;
 use crate::id::{Region, Ucid};
 use crate::time::Ms;
 use crate::value::{Scalar, Stamped, Value};
@@ -121,7 +122,8 @@ fn render_identifiers(out: &mut Json, name: Name, tiles: &Tiles, shown: &Shown, 
             out.close(']');
         }
     }
-    let mut linked = tiles.keys().filter(|tile| **tile != name.ucid).peekable();
+    let apart = |(ucid, tile): &(&Ucid, &Tile)| **ucid != name.ucid && tile.folded.is_none();
+    let mut linked = tiles.iter().filter(apart).map(|(ucid, _)| ucid).peekable();
     if linked.peek().is_some() && only.is_none_or(|only| only.ids.contains("linkedUcid")) {
         out.key("linkedUcid").open('[');
         linked.for_each(|ucid| out.item().text(&ucid.to_string()));

@@ -144,6 +144,9 @@ pub struct Tile {
     pub apart: BTreeSet<Ucid>,
     /// Values of other tiles that a value of this one displaced, and when.
     pub displaced: BTreeMap<RowHash, Ms>,
+    /// Folded into this tile for good: what it said is said there, and it can no longer be split out. Its identifiers
+    /// stay with it, and its UCID still leads here.
+    pub folded: Option<Ucid>,
     /// Links that were refused, the newest last; at most [`limits::REFUSED_LINKS`].
     pub refused: Vec<RefusedLink>,
     /// The last operations that wrote it, the newest last; at most [`limits::TILE_OPS`].
@@ -202,6 +205,11 @@ impl Tile {
     /// Whether it holds the identifier of this hash.
     pub fn holds(&self, hash: RowHash) -> bool {
         self.identifiers.iter().any(|held| held.hash == hash)
+    }
+
+    /// When it was last heard of, by the server's clock.
+    pub fn heard(&self) -> Ms {
+        self.identifiers.iter().map(|held| held.received).chain([self.updated]).max().unwrap_or(0)
     }
 
     /// Remembers that an operation wrote it.

@@ -49,6 +49,8 @@ pub struct Refused {
 
 impl Record for Refused {}
 
+const MINUTE_MS: Ms = 60_000;
+
 impl Identity<'_> {
     /// Blocks a value: it takes no part in resolution, and no search finds by it, until an administrator lifts that. The
     /// administrators' list comes first, so that nothing is blocked that they do not see.
@@ -82,7 +84,10 @@ impl Identity<'_> {
             source: (&*write.source).into(),
             request: write.request.clone(),
         };
-        let key = tables::refused_record(self.org, refused.at, self.service.entropy.bits() as u64);
+        // One row a minute for all that are alike, so that a client which sends nothing else fills no disk.
+        let alike = (&refused.region, &refused.reason, &refused.kinds, &refused.left_alone, &refused.source);
+        let alike = postcard::to_stdvec(&alike).expect("what is alike always serialises into memory");
+        let key = tables::refused_record(self.org, refused.at - refused.at % MINUTE_MS, self.service.secret.etag(&alike));
         self.service.records.put(&key, &refused).await
     }
 }

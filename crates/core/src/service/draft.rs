@@ -67,8 +67,10 @@ impl Draft {
         own.created = if own.created == 0 { stamps.now } else { own.created };
         own.updated = own.updated.max(stamps.now);
         refused.into_iter().for_each(|refused| own.refuse(refused));
+        if let Some(slim) = identity.slimmed(&tiles)? {
+            tiles = slim;
+        }
         let draft = Self { tiles, tile, homes: carried.iter().map(|(by, _, home)| (*by, *home)).collect() };
-        within_limits(identity, &draft.tiles)?;
         draft.check_attributes(&write.patch)?;
         Ok(draft)
     }
@@ -119,7 +121,8 @@ pub(crate) fn within_limits(identity: &Identity<'_>, tiles: &Tiles) -> Result<()
     if tiles.values().map(|tile| tile.identifiers.len()).sum::<usize>() > limits::PROFILE_IDENTIFIERS {
         return Err(Code::TooManyIdentifiers);
     }
-    if tiles.len() > limits::PERSON_TILES {
+    let shells = tiles.values().filter(|tile| tile.folded.is_some()).count();
+    if tiles.len() - shells > limits::PERSON_TILES || shells > limits::PERSON_SHELLS {
         return Err(Code::TooManyProfiles);
     }
     if render(Name { region: identity.region, ucid }, tiles, &shown).len() > limits::PROFILE_SHOWN_BYTES {

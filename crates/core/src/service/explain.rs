@@ -114,6 +114,7 @@ fn explain_tile(ucid: crate::id::Ucid, tile: &Tile) -> Json {
         "created_ts": tile.created,
         "updated_ts": tile.updated,
         "mergedInto": tile.link.as_ref().map(|link| link.via.to_string()),
+        "foldedForGoodInto": tile.folded.map(|into| into.to_string()),
     })
 }
 

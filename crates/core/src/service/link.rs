@@ -173,14 +173,24 @@ impl Identity<'_> {
     }
 
     /// Rule d: whether two people may be one, for all that they were split, and within the limits of one person.
-    pub(crate) fn rule_d(&self, one: &Tiles, other: &Tiles) -> Result<(), Why> {
-        if are_apart(one, other) {
-            return Err(Why::Apart);
-        }
-        let mut together = one.clone();
-        together.extend(other.iter().map(|(ucid, tile)| (*ucid, tile.clone())));
-        if within_limits(self, &together).is_err() { Err(Why::Limit) } else { Ok(()) }
+    fn rule_d(&self, one: &Tiles, other: &Tiles) -> Result<(), Why> {
+        let together = unless_apart(one, other)?;
+        within_limits(self, &together).map_err(|_| Why::Limit)
     }
+
+    /// Rule d for people that nothing has been done to yet: room may still be made for them.
+    pub(crate) fn rule_d_with_room(&self, one: &Tiles, other: &Tiles) -> Result<(), Why> {
+        let together = unless_apart(one, other)?;
+        self.slimmed(&together).map(drop).map_err(|_| Why::Limit)
+    }
+}
+
+fn unless_apart(one: &Tiles, other: &Tiles) -> Result<Tiles, Why> {
+    if are_apart(one, other) {
+        return Err(Why::Apart);
+    }
+    let both = one.iter().chain(other);
+    Ok(both.map(|(ucid, tile)| (*ucid, tile.clone())).collect())
 }
 
 enum Sealing {

@@ -16,6 +16,7 @@ mod link;
 mod operation;
 pub mod orgs;
 mod record;
+mod slim;
 pub mod split;
 pub mod strategy;
 pub mod sweep;
@@ -142,6 +143,8 @@ impl Tenant<'_> {
     }
 }
 
+#[cfg(test)]
+mod slim_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A record as it is resolved: its identifiers, where they lead, and what the strategy decides.
 
 use super::identity::{Alias, Identity, Lead, Root};
+use super::slim::home_in;
 use super::upsert::Write;
 use crate::defect::Defect;
 use crate::error::{Code, Error};
@@ -80,7 +81,7 @@ impl Record {
             people.iter().map(|root| Person { holds: identity.holds(&identity.holdings(&root.live)) }).collect();
         let may_meet = |together: &[usize], further: usize| -> Result<(), Why> {
             let tiles: Tiles = together.iter().flat_map(|person| people[*person].live.tiles.clone()).collect();
-            identity.rule_d(&tiles, &people[further].live.tiles)
+            identity.rule_d_with_room(&tiles, &people[further].live.tiles)
         };
         let mut decision = decide(&named, &persons, by_ucid.then_some(0), &may_meet);
         self.keep_together(&mut decision);
@@ -116,7 +117,7 @@ impl Record {
         }
     }
 
-    fn kinds(&self, places: impl Iterator<Item = usize>) -> Vec<Box<str>> {
+    pub(crate) fn kinds(&self, places: impl Iterator<Item = usize>) -> Vec<Box<str>> {
         let mut kinds: Vec<Box<str>> = places.map(|by| self.named_as[by].clone()).collect();
         kinds.dedup();
         kinds
@@ -172,7 +173,8 @@ impl Look {
             let here = lead.holders.iter().filter(|holder| joined.contains(&holder.root.ucid));
             here.map(|holder| (rule.rank(), holder.tile))
         });
-        ucid.or_else(|| held.min().map(|(_, tile)| tile)).or_else(|| joined.first().copied())
+        let target = ucid.or_else(|| held.min().map(|(_, tile)| tile)).or_else(|| joined.first().copied())?;
+        home_in(&self.together(), target).or(Some(target))
     }
 
     /// When the last person known by a primary identifier of the record was erased.
@@ -223,11 +225,5 @@ impl Look {
     /// Kinds that stayed with another profile.
     pub(crate) fn not_attached(&self, record: &Record) -> Vec<Box<str>> {
         record.kinds((0..record.carried.len()).filter(|by| self.decision.fates[*by] == Fate::Stays))
-    }
-
-    /// Kinds whose profile was left alone by rule d.
-    pub(crate) fn not_linked(&self, record: &Record) -> Vec<Box<str>> {
-        let by_d = self.decision.refusals.iter().filter(|refusal| matches!(refusal.why, Why::Apart | Why::Limit));
-        record.kinds(by_d.map(|refusal| refusal.by))
     }
 }

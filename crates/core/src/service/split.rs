@@ -59,6 +59,9 @@ impl Identity<'_> {
                 let apart = are_apart(&root.live.tiles, &part.root.live.tiles);
                 return if apart { Ok(()) } else { Err(Code::NotLinked.into()) };
             }
+            if root.live.tiles.get(&linked).is_some_and(|tile| tile.folded.is_some()) {
+                return Err(Code::FoldedForGood.into());
+            }
             if root.live.tiles.get(&linked).is_none_or(|tile| tile.link.is_none()) {
                 return Err(Code::NotLinked.into());
             }

@@ -22,7 +22,7 @@ use crate::patch::Patch;
 use crate::profile::tile::{LinkFact, RefusedLink};
 use crate::records::Swap;
 use crate::store::Version;
-use crate::strategy::{Fate, Grounds};
+use crate::strategy::{Fate, Grounds, Why};
 use crate::tables::{self, RowHash};
 use crate::time::Ms;
 use crate::value::Source;
@@ -106,7 +106,7 @@ impl Tenant<'_> {
         let op = self.service.entropy.bits() as u64;
         let record = Record::new(&identity, write);
         let claims = vec![None; record.carried.len()];
-        let mut upsert = Upsert { identity, write, record, claims, taken: 0, patience: 0, op, linked: false };
+        let mut upsert = Upsert { identity, write, record, claims, left: Vec::new(), taken: 0, patience: 0, op, linked: false };
         let done = match upsert.run().await {
             Ok(done) => done,
             Err(error) => return Err(Error { linked: upsert.linked, ..error }),
@@ -146,11 +146,22 @@ struct Upsert<'a> {
     taken: u32,
     /// Rounds that it looks on before it does so again.
     patience: u32,
+    /// Whose profiles were left alone in earlier rounds, which have since let go of the identifier that led there.
+    left: Vec<LeftAlone>,
     /// Of each identifier the last claim.
     claims: Vec<Option<Claim>>,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
+}
+
+/// A profile that was left alone, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LeftAlone {
+    /// The identifier of the record that led there.
+    by: usize,
+    other: Ucid,
+    why: Why,
 }
 
 /// Doublings of patience.
@@ -256,7 +267,7 @@ impl Upsert<'_> {
             return Err(Code::UcidConflict.into());
         }
         if self.write.strict
-            && !(look.not_attached(&self.record).is_empty() && look.not_linked(&self.record).is_empty())
+            && !(look.not_attached(&self.record).is_empty() && self.not_linked(look).is_empty())
         {
             return Err(Code::NotInFull.into());
         }
@@ -270,11 +281,11 @@ impl Upsert<'_> {
         let erased = look.erased(&self.record);
         let stamps = Stamps { now: self.identity.now(), erased };
         let carried = look.attached(&self.record, &tiles, tile);
-        let refused = look.decision.refusals.iter().map(|refusal| RefusedLink {
-            other: look.people[refusal.profile].ucid,
-            kind: self.record.carried[refusal.by].identifier.kind().into(),
-            identifier: self.record.carried[refusal.by].hash,
-            why: refusal.why.clone(),
+        let refused = self.left_alone(look).into_iter().map(|left| RefusedLink {
+            other: left.other,
+            kind: self.record.carried[left.by].identifier.kind().into(),
+            identifier: self.record.carried[left.by].hash,
+            why: left.why,
             request: self.write.request.clone(),
             source: self.write.source.clone(),
             at: stamps.now,
@@ -311,7 +322,9 @@ impl Upsert<'_> {
         let further = &look.people[*further];
         let (winner, loser) = if person.ucid < further.ucid { (person, further) } else { (further, person) };
         let hash = self.record.carried[*by].hash;
-        if self.meet(*by, &look.leads[*by], [person.ucid, further.ucid]).await? == Step::Taken {
+        if self.identity.make_room([person, further]).await?
+            || self.meet(*by, &look.leads[*by], [person.ucid, further.ucid]).await? == Step::Taken
+        {
             return Ok(Step::Taken);
         }
         let rank = self.record.rules[*by].rank();
@@ -356,6 +369,7 @@ impl Upsert<'_> {
                 return Ok(Step::Taken);
             }
             if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
+                self.left = self.left_alone(look);
                 self.take(root, hash).await?;
                 return Ok(Step::Taken);
             }

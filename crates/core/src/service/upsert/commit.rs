@@ -54,8 +54,8 @@ impl Upsert<'_> {
             }
         }
         self.finish_op(tile).await;
-        self.note_refusals(look).await;
-        let (not_attached, not_linked) = (look.not_attached(&self.record), look.not_linked(&self.record));
+        self.note_refusals(look, root, tile).await;
+        let (not_attached, not_linked) = (look.not_attached(&self.record), self.not_linked(look));
         let body = if not_attached.is_empty() && not_linked.is_empty() {
             rendered.answer
         } else {
@@ -63,17 +63,6 @@ impl Upsert<'_> {
         };
         let etag = Some(rendered.etag.into());
         Ok(Round::Written(Written { body, ucid, etag, not_attached, not_linked }))
-    }
-
-    /// For administrators: which links were refused. The write is done by now, so a failure here is nobody's failure; the
-    /// row itself remembers them too.
-    async fn note_refusals(&self, look: &Look) {
-        for refusal in &look.decision.refusals {
-            let other = look.people[refusal.profile].ucid;
-            let kind = self.record.carried[refusal.by].identifier.kind();
-            let reason = format!("identity.{}", refusal.why.name());
-            let _noted_or_lost = self.identity.note_refused(&reason, self.write, vec![(kind.into(), other)]).await;
-        }
     }
 
     /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.

@@ -1,13 +1,46 @@
 //! Whom a value met: what makes one that too many people share a blocked one, and what administrators see of refusals.
 
-use super::{Step, Upsert};
+use super::{LeftAlone, Step, Upsert};
 use crate::error::Error;
 use crate::id::Ucid;
 use crate::limits;
-use crate::service::identity::{Alias, Lead};
+use crate::service::identity::{Alias, Lead, Root};
 use crate::service::record::Look;
+use crate::strategy::Why;
 
 impl Upsert<'_> {
+    /// Whose profiles the record leaves alone: by this look, and by earlier ones whose value has moved since.
+    pub(super) fn left_alone(&self, look: &Look) -> Vec<LeftAlone> {
+        let mut all = self.left.clone();
+        for refusal in &look.decision.refusals {
+            let (by, other) = (refusal.by, look.people[refusal.profile].ucid);
+            all.retain(|left| left.by != by);
+            all.push(LeftAlone { by, other, why: refusal.why.clone() });
+        }
+        all
+    }
+
+    /// Kinds of the record whose profile was left alone by rule d.
+    pub(super) fn not_linked(&self, look: &Look) -> Vec<Box<str>> {
+        let left = self.left_alone(look);
+        self.record.kinds(left.iter().filter(|left| matches!(left.why, Why::Apart | Why::Limit)).map(|left| left.by))
+    }
+
+    /// For administrators: which links were refused that were not before. The write is done by now, so a failure here is
+    /// nobody's failure; the row itself remembers them too.
+    pub(super) async fn note_refusals(&self, look: &Look, before: &Root, tile: Ucid) {
+        let known = before.live.tiles.get(&tile).map(|tile| tile.refused.as_slice()).unwrap_or_default();
+        for left in self.left_alone(look) {
+            let carried = &self.record.carried[left.by];
+            if known.iter().any(|old| (old.other, old.identifier, &old.why) == (left.other, carried.hash, &left.why)) {
+                continue;
+            }
+            let reason = format!("identity.{}", left.why.name());
+            let alone = vec![(carried.identifier.kind().into(), left.other)];
+            let _noted_or_lost = self.identity.note_refused(&reason, self.write, alone).await;
+        }
+    }
+
     /// Keeps count of whom an identifier was refused to join.
     pub(super) async fn note_met(&self, look: &Look) -> Result<Step, Error> {
         let Some(person) = look.person() else { return Ok(Step::None) };
