@@ -56,9 +56,10 @@ impl Attribute {
     /// The last increments stay apart; older ones are one sum under the newest of them.
     fn keep_last_increments(&mut self) {
         self.increments.sort_by_key(|increment| (increment.ts, increment.value));
-        let covered = self.older.as_ref().map_or(0, |older| {
-            self.increments.partition_point(|increment| increment.ts <= older.ts)
-        });
+        let covered = self
+            .older
+            .as_ref()
+            .map_or(0, |older| self.increments.partition_point(|increment| increment.ts <= older.ts));
         let sum = covered.max(self.increments.len().saturating_sub(limits::INCREMENTS));
         self.older = summed(self.older.take().into_iter().chain(self.increments.drain(..sum)));
     }

@@ -87,7 +87,8 @@ impl Identity<'_> {
         // One row a minute for all that are alike, so that a client which sends nothing else fills no disk.
         let alike = (&refused.region, &refused.reason, &refused.kinds, &refused.left_alone, &refused.source);
         let alike = postcard::to_stdvec(&alike).expect("what is alike always serialises into memory");
-        let key = tables::refused_record(self.org, refused.at - refused.at % MINUTE_MS, self.service.secret.etag(&alike));
+        let key =
+            tables::refused_record(self.org, refused.at - refused.at % MINUTE_MS, self.service.secret.etag(&alike));
         self.service.records.put(&key, &refused).await
     }
 }

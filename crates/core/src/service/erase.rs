@@ -199,6 +199,9 @@ impl Identity<'_> {
     async fn erase_sought(&self, sought: &Sought, deletion: u128, doubtful: &mut bool) -> Result<Erasure, Error> {
         for _ in 0..limits::ROUNDS {
             let lead = self.resolve_sought(sought).await?;
+            if self.is_blocked(sought, &lead) {
+                return Ok(Erasure::Nobody);
+            }
             let Some(root) = lead.roots().find(|root| root.version.is_some()) else {
                 let erasure = nobody(&lead, deletion);
                 if let Erasure::Done(ucid) = erasure {
@@ -225,6 +228,14 @@ impl Identity<'_> {
             }
         }
         Err(Code::Contention.into())
+    }
+
+    /// A blocked value names nobody, so nobody is deleted by it.
+    fn is_blocked(&self, sought: &Sought, lead: &Lead) -> bool {
+        match sought {
+            Sought::Ucid(_) => false,
+            Sought::Identifier(identifier) => lead.alias.blocked.is_some() || self.rules.blocks(identifier),
+        }
     }
 
     /// Where a value leads, in whatever writing somebody is found by it.

@@ -42,6 +42,11 @@ pub(crate) struct Alias {
 impl Record for Alias {}
 
 impl Alias {
+    /// How many profiles it joined, sits on, or was refused to join.
+    pub(crate) fn profiles(&self) -> usize {
+        self.met.len() + self.owners.iter().filter(|owner| !self.met.contains(owner)).count()
+    }
+
     /// With this tile as the one that communicated it last.
     pub(crate) fn owned_by(mut self, tile: Ucid) -> Self {
         self.owners.retain(|owner| *owner != tile);

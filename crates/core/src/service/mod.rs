@@ -144,6 +144,8 @@ impl Tenant<'_> {
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod slim_tests;
 #[cfg(test)]
 mod testing;

@@ -6,7 +6,6 @@ use super::upsert::Write;
 use crate::defect::Defect;
 use crate::error::{Code, Error};
 use crate::id::Ucid;
-use crate::limits;
 use crate::profile::fold::Tiles;
 use crate::profile::tile::Carried;
 use crate::strategy::{Decision, Fate, Leads, Named, Person, Rule, Why, decide};
@@ -98,6 +97,7 @@ impl Record {
             Some(Leads { to, former: holder.former, shared: self.rules[by].is_primary() && lead.is_shared() })
         });
         Named {
+            kind: carried.identifier.kind().into(),
             family: identity.rules.family(carried.identifier.kind()).into(),
             same: carried.same,
             rule: self.rules[by],
@@ -208,10 +208,7 @@ impl Look {
         let lead = &self.leads[by];
         let holds = |owner: &Ucid| lead.holders.iter().any(|holder| holder.tile == *owner);
         let strays = |owner: &Ucid| !record.rules[by].is_primary() && lead.strays.iter().any(|stray| stray.0 == *owner);
-        let mut owners: Vec<Ucid> = lead.alias.owners.iter().copied().filter(|o| holds(o) || strays(o)).collect();
-        if owners.len() >= limits::SHARED_BY {
-            owners.remove(0); // the value is about to be blocked: the one that communicated it first no longer leads
-        }
+        let owners: Vec<Ucid> = lead.alias.owners.iter().copied().filter(|o| holds(o) || strays(o)).collect();
         Alias { owners, erased: lead.erased, ..lead.alias.clone() }.owned_by(home)
     }
 

@@ -78,7 +78,10 @@ impl Identity<'_> {
 
     /// What a person shows, but for identifiers.
     fn said(&self, tiles: &Tiles) -> Shown {
-        Shown { identifiers: BTreeMap::new(), ..fold(tiles, &holdings(tiles, self.rules, self.now()), self.rules, self.now()) }
+        Shown {
+            identifiers: BTreeMap::new(),
+            ..fold(tiles, &holdings(tiles, self.rules, self.now()), self.rules, self.now())
+        }
     }
 
     /// Takes out the device values that were not heard of for the longest time. Each person keeps an identifier.

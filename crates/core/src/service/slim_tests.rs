@@ -14,7 +14,8 @@ fn count(world: &World) -> usize {
 
 fn visit(world: &World, number: usize) -> Ucid {
     let anonymous = format!("anonymous_id=visit {number}");
-    let alone = record(&[&anonymous]).saying("views", Said::Add(Number::sum([]))).plain("last_page", &format!("{number}"));
+    let alone =
+        record(&[&anonymous]).saying("views", Said::Add(Number::sum([]))).plain("last_page", &format!("{number}"));
     let visitor = world.upsert(&alone.saying("seen", Said::Entries(vec![Scalar::Integer(number as i64)]))).unwrap();
     world.upsert(&record(&["user_id=jane", &anonymous])).unwrap();
     visitor.ucid
@@ -56,6 +57,7 @@ fn a_customer_with_too_many_fresh_devices_is_refused_a_link_and_told_so() {
     let alone = world.upsert(&record(&["anonymous_id=one more"])).unwrap();
     let written = world.upsert(&record(&["user_id=jane", "anonymous_id=one more"])).unwrap();
     assert_eq!(written.not_linked.iter().map(|kind| &**kind).collect::<Vec<_>>(), ["anonymous_id"]);
+    assert_eq!(written.not_attached, written.not_linked, "it is all that leads to that profile, so it stays there");
     assert_ne!(written.ucid, alone.ucid);
 }
 
@@ -67,5 +69,8 @@ fn the_oldest_device_values_leave_when_there_are_too_many() {
     }
     assert_eq!(count(&world), limits::PROFILE_IDENTIFIERS - 1);
     assert_eq!(world.fetch("anonymous_id", "0"), serde_json::json!([]));
-    assert_eq!(world.fetch("anonymous_id", &(limits::PROFILE_IDENTIFIERS + 49).to_string())[0]["ids"]["user_id"][0]["user_id"], "jane");
+    assert_eq!(
+        world.fetch("anonymous_id", &(limits::PROFILE_IDENTIFIERS + 49).to_string())[0]["ids"]["user_id"][0]["user_id"],
+        "jane"
+    );
 }

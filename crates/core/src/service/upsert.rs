@@ -106,7 +106,8 @@ impl Tenant<'_> {
         let op = self.service.entropy.bits() as u64;
         let record = Record::new(&identity, write);
         let claims = vec![None; record.carried.len()];
-        let mut upsert = Upsert { identity, write, record, claims, left: Vec::new(), taken: 0, patience: 0, op, linked: false };
+        let mut upsert =
+            Upsert { identity, write, record, claims, left: Vec::new(), taken: 0, patience: 0, op, linked: false };
         let done = match upsert.run().await {
             Ok(done) => done,
             Err(error) => return Err(Error { linked: upsert.linked, ..error }),
@@ -266,9 +267,7 @@ impl Upsert<'_> {
         if look.decision.ucid_conflict {
             return Err(Code::UcidConflict.into());
         }
-        if self.write.strict
-            && !(look.not_attached(&self.record).is_empty() && self.not_linked(look).is_empty())
-        {
+        if self.write.strict && !(look.not_attached(&self.record).is_empty() && self.not_linked(look).is_empty()) {
             return Err(Code::NotInFull.into());
         }
         Ok(())
@@ -403,6 +402,12 @@ impl Upsert<'_> {
             .filter(|(by, home)| look.needs_claim(&self.record, *by, *home) || self.is_to_be_claimed(*by, look));
         let wanted: Vec<(usize, Alias)> =
             wanted.map(|(by, home)| (*by, look.claimed(&self.record, *by, *home))).collect();
+        if let Some((by, alias)) = wanted.iter().find(|(_, alias)| alias.profiles() > limits::SHARED_BY) {
+            let (carried, lead) = (&self.record.carried[*by], &look.leads[*by]);
+            let alias = Alias { owners: lead.alias.owners.clone(), ..alias.clone() };
+            self.identity.block(carried.identifier.kind(), carried.hash, lead.version, alias).await?;
+            return Ok(Step::Taken);
+        }
         let claims = wanted.iter().map(|(by, alias)| async {
             self.identity.swap_alias(self.record.carried[*by].hash, look.leads[*by].version, alias).await
         });

@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 /// One identifier of a record, and where it led when it was looked up.
 #[derive(Clone, Debug)]
 pub struct Named {
+    /// Its kind.
+    pub kind: Box<str>,
     /// The kind whose rule it follows: the one that it derives from, or its own.
     pub family: Box<str>,
     /// What all writings of this one identifier have in common.
@@ -161,7 +163,8 @@ pub fn decide(
     ucid: Option<usize>,
     may_meet: &dyn Fn(&[usize], usize) -> Result<(), Why>,
 ) -> Decision {
-    let mut case = Case { record, people, ucid, may_meet, order: Vec::new(), alone: Vec::new(), best: None };
+    let surplus = surplus(record);
+    let mut case = Case { record, people, ucid, may_meet, surplus, order: Vec::new(), alone: Vec::new(), best: None };
     case.order = case.looked_up();
     if case.order.is_empty() && ucid.is_none() {
         return Decision { unusable: true, fates: vec![Fate::Blocked; record.len()], ..Decision::default() };
@@ -215,6 +218,8 @@ struct Case<'a> {
     people: &'a [Person],
     ucid: Option<usize>,
     may_meet: &'a dyn Fn(&[usize], usize) -> Result<(), Why>,
+    /// Which identifiers of the record are more than a profile keeps of their kind.
+    surplus: Vec<bool>,
     /// The identifiers that are looked up, in the order *listed before*.
     order: Vec<usize>,
     /// Whose profiles were left alone.
@@ -223,11 +228,35 @@ struct Case<'a> {
     best: Option<(Class, u8)>,
 }
 
+/// A record may name an address and a hash that is of another one. Of a kind of which a number is kept, as many count as
+/// are kept, the raw ones before the hashes; what is more takes no part, and the answer says so.
+fn surplus(record: &[Named]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..record.len()).collect();
+    order.sort_by_key(|by| (*record[*by].kind != *record[*by].family, &record[*by].kind));
+    let mut counted: Vec<(&str, RowHash)> = Vec::new();
+    let mut surplus = vec![false; record.len()];
+    for by in order {
+        let named = &record[by];
+        let own = (&*named.family, named.same);
+        let Some(keep) = named.rule.keep.filter(|_| !named.blocked && !counted.contains(&own)) else { continue };
+        if counted.iter().filter(|(family, _)| *family == own.0).count() >= usize::from(keep) {
+            surplus[by] = true;
+        } else {
+            counted.push(own);
+        }
+    }
+    surplus
+}
+
 impl Case<'_> {
+    fn takes_part(&self, by: usize) -> bool {
+        !self.record[by].blocked && !self.surplus[by]
+    }
+
     /// Rule 1: the primaries, or where there are none the secondaries.
     fn looked_up(&self) -> Vec<usize> {
         let of = |class: Class| -> Vec<usize> {
-            let of_class = |by: &usize| self.record[*by].rule.class == class && !self.record[*by].blocked;
+            let of_class = |by: &usize| self.record[*by].rule.class == class && self.takes_part(*by);
             let mut order: Vec<usize> = (0..self.record.len()).filter(of_class).collect();
             order.sort_by(|a, b| self.listed(*a, *b));
             order
@@ -280,10 +309,13 @@ impl Case<'_> {
             if others.into_iter().any(|other| clash(&other.family, other.same)) {
                 return Err(Why::OneKept(held.family.clone()));
             }
-            let carried = self.carried(&held.family).filter(|carried| self.record[*carried].same != held.same);
-            let Some(carried) = carried else { continue };
-            let replaces = together.is_empty() && self.listed(by, carried) == Ordering::Less;
-            if !replaces {
+            let carried: Vec<usize> = self.carried(&held.family).collect();
+            if carried.iter().any(|carried| self.record[*carried].same == held.same) {
+                continue;
+            }
+            let before = |carried: &usize| self.listed(by, *carried) == Ordering::Less;
+            let replaces = together.is_empty() && carried.iter().all(before);
+            if !replaces && !carried.is_empty() {
                 return Err(Why::OneKept(held.family.clone()));
             }
         }
@@ -291,9 +323,9 @@ impl Case<'_> {
     }
 
     /// What the record carries of a kind; a primary that was left alone and stays where it is does not count.
-    fn carried(&self, family: &str) -> Option<usize> {
-        let carries = |by: &usize| *self.record[*by].family == *family && !self.record[*by].blocked && !self.stays(*by);
-        (0..self.record.len()).find(carries)
+    fn carried<'c>(&'c self, family: &'c str) -> impl Iterator<Item = usize> + 'c {
+        let carries = move |by: &usize| *self.record[*by].family == *family && self.takes_part(*by) && !self.stays(*by);
+        (0..self.record.len()).filter(carries)
     }
 
     fn stays(&self, by: usize) -> bool {
@@ -323,6 +355,9 @@ impl Case<'_> {
         if named.blocked {
             return Fate::Blocked;
         }
+        if self.surplus[by] {
+            return Fate::Stays;
+        }
         let Some(leads) = named.leads else { return Fate::Attach };
         if together.contains(&leads.to) {
             let stays_former = leads.former && !self.restored(by, together);
@@ -330,9 +365,18 @@ impl Case<'_> {
         }
         match (named.rule.class, leads.former, named.rule.contested) {
             (Class::Secondary | Class::Disabled, ..) => Fate::Attach,
-            (Class::Primary, true, _) | (Class::Primary, false, Contested::Move) => Fate::Take,
-            (Class::Primary, false, Contested::Stay) => Fate::Stays,
+            (Class::Primary, true, _) => Fate::Take,
+            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to) => Fate::Take,
+            (Class::Primary, false, _) => Fate::Stays,
         }
+    }
+
+    /// What is all that leads to a profile does not move from there, or nobody would find it any more; unless the two were
+    /// split, and so the value is known to be somebody else's.
+    fn may_move(&self, by: usize, from: usize) -> bool {
+        let same = self.record[by].same;
+        let apart = self.alone.iter().any(|alone| alone.by == by && alone.why == Why::Apart);
+        apart || self.people[from].holds.iter().any(|held| held.same != same)
     }
 
     /// Whether the record carries a former value together with a current identifier of that profile listed before it.
@@ -352,7 +396,7 @@ impl Case<'_> {
     /// Whether the record would replace the value of the best kind of the profile that it names by UCID.
     fn replaces_best(&self, ucid: usize) -> bool {
         let Some(best) = self.best_held(ucid).filter(|best| best.rule.keeps_one()) else { return false };
-        let carried = self.record.iter().filter(|named| named.family == best.family && !named.blocked);
-        carried.into_iter().any(|named| named.same != best.same)
+        let carried = (0..self.record.len()).filter(|by| self.takes_part(*by)).map(|by| &self.record[by]);
+        carried.into_iter().any(|named| named.family == best.family && named.same != best.same)
     }
 }

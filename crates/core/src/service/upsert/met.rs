@@ -62,7 +62,7 @@ impl Upsert<'_> {
         let mut alias = Alias::clone(&lead.alias);
         let carried = &self.record.carried[by];
         alias.met.extend(new);
-        if alias.met.len() > limits::SHARED_BY {
+        if alias.profiles() > limits::SHARED_BY {
             self.identity.block(carried.identifier.kind(), carried.hash, lead.version, alias).await?;
         } else {
             self.identity.swap_alias(carried.hash, lead.version, &alias).await?;
