@@ -38,15 +38,8 @@ pub enum Focus {
 
 impl Focus {
     /// All of them.
-    pub const ALL: &'static [Focus] = &[
-        Focus::All,
-        Focus::Reads,
-        Focus::Claims,
-        Focus::Erasing,
-        Focus::Splits,
-        Focus::Strategies,
-        Focus::Oracle,
-    ];
+    pub const ALL: &'static [Focus] =
+        &[Focus::All, Focus::Reads, Focus::Claims, Focus::Erasing, Focus::Splits, Focus::Strategies, Focus::Oracle];
 }
 
 /// The mixture of one history. Rates are probabilities.
@@ -230,6 +223,8 @@ impl Config {
         if ttl && self.faults.pass > 0.0 || ttl && dice.chance(0.5) {
             // Nothing lasts as long as an hour, and no clock is as wrong: whatever is a day old has left everywhere.
             (self.faults.pass, self.faults.passes) = (self.faults.pass.max(0.02), 25 * 3_600 * 1_000);
+            // By then an idempotency key may be used anew.
+            (self.keyed, self.weights[3]) = (0.0, 0);
         }
         // A pattern, since the rows of a history hold no identifiers but in profiles.
         let blocked: Vec<Box<str>> = dice.chance(0.2).then(|| "^id[~]0[~]$".into()).into_iter().collect();

@@ -6,8 +6,8 @@
 //! ```
 
 use crate::config::Config;
-use crate::ops::{REGIONS, Realm};
 use crate::hub::{Hub, NodeClock, SeededEntropy, Shared, Turn, hub};
+use crate::ops::{REGIONS, Realm};
 use async_trait::async_trait;
 use bytes::Bytes;
 use onefold_core::defect::Defect;

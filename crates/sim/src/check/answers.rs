@@ -6,13 +6,13 @@ use super::watch::{Unit, Watch};
 use super::{Check, Wrong};
 use crate::model::Shown;
 use crate::ops::{Asking, Condition, Realm, Sought, Upsert};
-use onefold_core::strategy::Class;
 use onefold_core::error::{Code, Error, Kind};
 use onefold_core::id::{Region, Ucid};
 use onefold_core::service::erase::Deleted;
 use onefold_core::service::fetch::Found;
 use onefold_core::service::sweep::Swept;
 use onefold_core::service::upsert::Written;
+use onefold_core::strategy::Class;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -36,7 +36,9 @@ impl Check {
             Answer::Fetch(Ok(found)) => found_right(&watch, found).and_then(|()| self.parted(&watch, found)),
             Answer::Delete(Ok(deleted)) => self.deleted(&watch, deleted).and_then(|()| self.nothing_left(&rows())),
             Answer::Delete(Err(error)) => self.not_deleted(&watch, error),
-            Answer::Fetch(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => is_no_fault_of_ours(error),
+            Answer::Fetch(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => {
+                is_no_fault_of_ours(error)
+            }
             Answer::Sweep(Ok(_)) | Answer::Lift(Ok(())) => Ok(()),
         };
         self.note(result.map_err(|wrong| format!("the answer to {op}: {wrong}")));

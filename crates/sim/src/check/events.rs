@@ -119,7 +119,9 @@ impl Check {
         } else {
             self.fits_the_strategy(realm, root, tile, &before, seen, first)?;
         }
-        self.is_its_stamp(realm, &before, stamp, *timestamp, &plan.ids)?;
+        let attached: Vec<Id> =
+            plan.ids.iter().copied().filter(|id| seen.ids.contains_key(id) && self.rule_of(*id).is_primary()).collect();
+        self.is_its_stamp(realm, &before, stamp, *timestamp, &attached)?;
         holds(plan.condition, &before, old, *etag)?;
         let new: BTreeMap<Id, Ucid> =
             seen.ids.iter().filter(|(id, _)| !before.ids.contains_key(id)).map(|(id, tile)| (*id, *tile)).collect();
@@ -186,9 +188,8 @@ impl Check {
         ids: &[Id],
     ) -> Result<(), Wrong> {
         let now = self.now;
-        let primaries: Vec<Id> = ids.iter().copied().filter(|id| self.rule_of(*id).is_primary()).collect();
         let people = self.people_of(realm);
-        let erased = primaries.iter().filter_map(|id| people.erased.get(id)).max().copied().unwrap_or(0);
+        let erased = ids.iter().filter_map(|id| people.erased.get(id)).max().copied().unwrap_or(0);
         if stamp <= erased {
             return Err("it is not later than an erasure of its identifiers".into());
         }
@@ -265,6 +266,12 @@ impl Check {
             return Err("erased at a moment before the last that was said".into());
         }
         let gone = people.erase(root, erased.at);
+        // Also what had expired is known to be theirs: replays by it do not bring them back.
+        for held in old.tiles.values().flat_map(|tile| &tile.identifiers) {
+            let id = super::row::id_of(held)?;
+            let last = people.erased.entry(id).or_default();
+            *last = erased.at.max(*last);
+        }
         self.erasers.insert(self.sender);
         self.erased_by.extend(gone.ids.keys().chain(gone.former.keys()).map(|id| ((realm, *id), first)));
         self.erased.extend(gone.marks());
@@ -276,7 +283,9 @@ impl Check {
         let wanted: BTreeSet<_> =
             gone.ids.keys().chain(gone.former.keys()).filter_map(|id| self.hash(realm, *id)).collect();
         let tiles: BTreeSet<Ucid> = erased.tiles.iter().copied().collect();
-        if old.pending.is_none() && (!listed.is_superset(&wanted) || !gone.tiles.iter().all(|tile| tiles.contains(tile))) {
+        if old.pending.is_none()
+            && (!listed.is_superset(&wanted) || !gone.tiles.iter().all(|tile| tiles.contains(tile)))
+        {
             return Err("erased without remembering all that is to be cleaned".into());
         }
         Ok(())

@@ -8,8 +8,8 @@
 
 mod answers;
 mod events;
-pub(crate) mod rest;
 mod oracle;
+pub(crate) mod rest;
 mod row;
 mod rules;
 mod watch;

@@ -67,7 +67,8 @@ impl Check {
         first: usize,
     ) -> Result<(), Wrong> {
         let Some(foretold) = self.foretold.get(&first) else { return Ok(()) };
-        let known = self.people.get(&realm).is_some_and(|people| people.persons.get(&root).is_some_and(|p| !p.is_blank()));
+        let known =
+            self.people.get(&realm).is_some_and(|people| people.persons.get(&root).is_some_and(|p| !p.is_blank()));
         match foretold.person {
             Some(person) if person != root => return Err(format!("it is {person:?}'s by the contract")),
             None if known => return Err("it is a new person's by the contract".into()),
@@ -134,7 +135,12 @@ impl Case<'_> {
                 self.joined.insert(of);
             }
         }
-        let fates = self.ids.iter().map(|id| (*id, self.fate(*id))).collect();
+        let mut fates: Vec<(Id, Fate)> = Vec::new();
+        let mut order = self.ids.clone();
+        order.sort_by_key(|id| self.place(*id));
+        for id in order {
+            fates.push((id, self.fate(id, &fates)));
+        }
         Foretold { person: self.joined.first().copied(), fates }
     }
 
@@ -192,7 +198,7 @@ impl Case<'_> {
     }
 
     /// Rules 4 and 5.
-    fn fate(&self, id: Id) -> Fate {
+    fn fate(&self, id: Id, before: &[(Id, Fate)]) -> Fate {
         let rule = self.rule(id);
         let holder = self.people.holders(id).next();
         let (Class::Primary, Some(holder)) = (rule.class, holder) else { return Fate::Shown };
@@ -210,7 +216,8 @@ impl Case<'_> {
             return Fate::Shown;
         }
         let split = self.joined.iter().any(|of| self.check.are_apart(self.realm, *of, holder));
-        let all_there_is = self.shown(holder).all(|held| held == id);
+        let moved = |held: &Id| before.iter().any(|(other, fate)| other == held && *fate == Fate::Shown);
+        let all_there_is = self.shown(holder).all(|held| held == id || moved(&held));
         match rule.contested {
             Contested::Move if !all_there_is || split => Fate::Shown,
             _ => Fate::Elsewhere,

@@ -8,8 +8,8 @@ use onefold_core::id::Ucid;
 use onefold_core::profile::codec::{self, View};
 use onefold_core::profile::fold::{Tiles, fold};
 use onefold_core::profile::holding::holdings;
-use onefold_core::profile::tile::Held;
 use onefold_core::profile::render::{Name, render};
+use onefold_core::profile::tile::Held;
 use onefold_core::profile::{Live, Profile};
 use onefold_core::rules::Rules;
 use onefold_core::tables::{Key, RowHash};
@@ -92,7 +92,8 @@ impl Content {
     }
 }
 
-fn id_of(held: &Held) -> Result<Id, Wrong> {
+/// Which identifier of the pool this is.
+pub(super) fn id_of(held: &Held) -> Result<Id, Wrong> {
     Ok(number_in(held.identifier.value(), "id~").ok_or("an identifier of nobody known")? as Id)
 }
 

@@ -140,7 +140,8 @@ impl Check {
         if out.first() != Some(&first) {
             return Err("split out under another UCID than the first created".into());
         }
-        let leave: Tiles = row.tiles.iter().filter(|(t, _)| out.contains(t)).map(|(t, tile)| (*t, tile.clone())).collect();
+        let leave: Tiles =
+            row.tiles.iter().filter(|(t, _)| out.contains(t)).map(|(t, tile)| (*t, tile.clone())).collect();
         if leave != live.tiles {
             return Err("split out with something other than the person had".into());
         }
@@ -169,7 +170,13 @@ impl Check {
     }
 
     /// Somebody is erased whom no delete named: only when no identifier has led to them for thirty days.
-    pub(super) fn erase_unasked(&mut self, realm: Realm, root: Ucid, live: &Live, erased: &Erased) -> Result<(), Wrong> {
+    pub(super) fn erase_unasked(
+        &mut self,
+        realm: Realm,
+        root: Ucid,
+        live: &Live,
+        erased: &Erased,
+    ) -> Result<(), Wrong> {
         let now = self.now;
         let leaves = live.tiles.values().flat_map(|tile| &tile.identifiers).map(|held| held.expires);
         let last = leaves.collect::<Option<Vec<_>>>().ok_or("erased by nobody, and an identifier leads there")?;

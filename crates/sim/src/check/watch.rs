@@ -4,8 +4,8 @@ use super::Check;
 use crate::config::Config;
 use crate::model::{People, Shown};
 use crate::ops::{Asked, Asking, Id, Realm, Sought, identifier};
-use onefold_core::strategy::Class;
 use onefold_core::id::Ucid;
+use onefold_core::strategy::Class;
 use onefold_core::time::Ms;
 use std::collections::BTreeSet;
 
