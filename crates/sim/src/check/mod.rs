@@ -79,6 +79,8 @@ pub(crate) struct Check {
     lifted: bool,
     /// What each write must come to, where one request comes after another.
     foretold: BTreeMap<usize, oracle::Foretold>,
+    /// Whether an operation ended half done, so that not all can be foretold any more.
+    disturbed: bool,
     /// The first thing that was wrong.
     pub(crate) wrong: Option<Wrong>,
 }
@@ -114,6 +116,7 @@ impl Check {
             split: BTreeSet::new(),
             lifted: false,
             foretold: BTreeMap::new(),
+            disturbed: false,
             wrong: None,
         }
     }
@@ -194,12 +197,17 @@ impl Check {
         self.lifted |= matches!(asked.what, Asking::Lift(..));
         self.watches.insert(op, watch);
         self.watch(op);
-        self.foretell(asked);
+        if self.watches.len() == 1 && !self.disturbed {
+            self.foretell(asked);
+        } else {
+            self.foretold.clear(); // something comes in between
+        }
     }
 
     /// An operation is over without an answer.
     pub(crate) fn dies(&mut self, op: usize) {
         self.no_longer_watched(op);
+        self.disturbed = true;
     }
 
     fn no_longer_watched(&mut self, op: usize) -> Option<Watch> {

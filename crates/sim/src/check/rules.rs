@@ -69,9 +69,10 @@ impl Check {
 
     /// Whether an identifier of a write may have stayed with somebody else: the record named others too.
     pub(super) fn may_stay(&self, realm: Realm, root: Ucid, first: usize) -> bool {
-        let mut watches = self.watches.values().filter(|watch| watch.first == first);
         let parted = !self.config.literal || self.split.contains(&realm);
-        parted && watches.any(|watch| watch.named.iter().any(|person| *person != root))
+        let mut watches = self.watches.values().filter(|watch| watch.first == first).peekable();
+        // Nobody watched any more what a write that came late was about.
+        parted && (watches.peek().is_none() || watches.any(|watch| watch.named.iter().any(|person| *person != root)))
     }
 
     /// What no person ever is.
