@@ -210,7 +210,8 @@ impl Config {
         }
     }
 
-    fn strategy(&mut self, dice: &mut Dice) {
+    /// One of many strategies, by dice.
+    pub(crate) fn strategy(&mut self, dice: &mut Dice) {
         self.literal = false;
         self.shared = dice.pick(&[0.0, 0.5]);
         self.kinds = dice.between(2, self.identifiers.min(4));

@@ -103,6 +103,9 @@ impl Check {
         };
         let shown = super::answers::shown_in(&found.body, realm.org)?;
         let should: Vec<_> = self.shows(realm, sought).into_iter().collect();
+        if let Sought::Id(id) = sought {
+            self.at_rest.entry((realm, id)).or_insert_with(|| should.first().cloned());
+        }
         if shown == should { Ok(()) } else { Err(format!("{sought:?} shows {shown:?}, should show {should:?}")) }
     }
 
