@@ -3,8 +3,8 @@
 //!
 //! Each side has identifiers of its own, and what is written is written by those of one side; a single record in the
 //! middle names both. The other history has two records in its place, one for each side, and no split. Neither says
-//! anything of an attribute that is compared, and requests come one after another. Left out are histories in which a side
-//! merges within itself while the two are one: then what came later hangs on the whole.
+//! anything of an attribute that is compared, requests come one after another, and once the two have met only
+//! identifiers are used that led to one of them before: what others have taken meanwhile stays taken.
 
 use crate::config::Config;
 use crate::dice::Dice;
@@ -25,24 +25,17 @@ struct Pair {
     config: Config,
     with: Vec<Op>,
     without: Vec<Op>,
-    /// The record that names both, and the split.
-    met: (usize, usize),
+    /// The record that names both.
+    met: usize,
 }
 
 /// Whether a seed's two histories show the same; what differs, in words.
 pub fn undo(seed: u64, defect: Option<Defect>) -> Option<String> {
-    let pair = Pair::new(&mut Dice::new(seed ^ 0x0d0));
-    let run = |plan: &[Op], in_words| {
-        let (config, plan) = (pair.config.clone(), plan.to_vec());
-        Setup { seed, config, plan, without: BTreeSet::new(), defect, twice: false }.replay(Script::default(), in_words)
-    };
+    let pair = Pair::new(seed, &mut Dice::new(seed ^ 0x0d0));
+    let run = |plan: &[Op], in_words| run(seed, &pair.config, plan, defect, in_words);
     let (with, without) = (run(&pair.with, false), run(&pair.without, false));
     if let Some(wrong) = with.wrong.clone().or(without.wrong.clone()) {
         return Some(wrong);
-    }
-    let meanwhile = |outcome: &Outcome| outcome.links.iter().any(|op| (pair.met.0 + 2..=pair.met.1).contains(op));
-    if meanwhile(&with) || meanwhile(&without) || !with.links.contains(&pair.met.0) {
-        return None;
     }
     let differs = (0..2 * SIDE as Id).find_map(|id| {
         let (with, without) = (pair.shows(&with, id), pair.shows(&without, id));
@@ -52,11 +45,16 @@ pub fn undo(seed: u64, defect: Option<Defect>) -> Option<String> {
     Some(format!("{}\n=====\n{}\n{differs}\n{:?}", lines(&pair.with), lines(&pair.without), pair.config))
 }
 
+fn run(seed: u64, config: &Config, plan: &[Op], defect: Option<Defect>, in_words: bool) -> Outcome {
+    let (config, plan) = (config.clone(), plan.to_vec());
+    Setup { seed, config, plan, without: BTreeSet::new(), defect, twice: false }.replay(Script::default(), in_words)
+}
+
 /// What is compared of a person: identifiers, how many others they are, what was said of each attribute.
 type Compared = (BTreeSet<Id>, usize, BTreeSet<usize>, i64, Option<usize>, Option<bool>);
 
 impl Pair {
-    fn new(dice: &mut Dice) -> Self {
+    fn new(seed: u64, dice: &mut Dice) -> Self {
         let mut config = Config::plain(1, 2 * SIDE, 0);
         config.kinds = KINDS;
         if dice.chance(0.7) {
@@ -72,6 +70,8 @@ impl Pair {
         let anchors = [0, 1].map(|side| made.anchor(dice, side));
         let (one, other) = (made.plan.len() - 2, made.plan.len() - 1);
         let met = made.plan.len();
+        config.operations = met;
+        made.keep_to(&anchors, &run(seed, &config, &made.plan, None, false));
         let mut without = made.plan.clone();
         made.plan.extend([bare(anchors.to_vec()), nothing()]);
         without.extend(anchors.map(|anchor| bare(vec![anchor])));
@@ -86,13 +86,13 @@ impl Pair {
         without.extend_from_slice(&made.plan[met + 2..]);
         (without[split], without[split + 1]) = (nothing(), nothing());
         config.operations = made.plan.len();
-        Self { config, with: made.plan, without, met: (met, split) }
+        Self { config, with: made.plan, without, met }
     }
 
     fn shows(&self, outcome: &Outcome, id: Id) -> Option<Compared> {
         let realm = Realm { org: 0, region: 0 };
         let Shown { ids, linked, marks, sum, scalar, consent, .. } = outcome.at_rest.get(&(realm, id))?.clone()?;
-        let both = [self.met.0, self.met.0 + 1];
+        let both = [self.met, self.met + 1];
         let marks = marks.into_iter().filter(|mark| !both.contains(mark)).collect();
         let sum = both.iter().fold(sum, |sum, op| sum & !crate::model::increment(*op));
         Some((ids, linked.len(), marks, sum, scalar, consent))
@@ -149,6 +149,15 @@ impl Making {
         let id = id.expect("a side has values of every kind");
         self.push(dice, side, vec![id]);
         id
+    }
+
+    /// From now on only identifiers are used that lead to those whom the anchors lead to.
+    fn keep_to(&mut self, anchors: &[Id; 2], outcome: &Outcome) {
+        let realm = Realm { org: 0, region: 0 };
+        let leads = |id: &Id| outcome.at_rest.get(&(realm, *id)).and_then(|shown| Some(shown.as_ref()?.ucid));
+        for (used, anchor) in self.used.iter_mut().zip(anchors) {
+            used.retain(|id| leads(id).is_some() && leads(id) == leads(anchor));
+        }
     }
 
     fn push(&mut self, dice: &mut Dice, side: usize, ids: Vec<Id>) {
