@@ -181,6 +181,8 @@ impl Identity<'_> {
                 }
             };
             match hits.iter_mut().find(|old| old.region == self.region && old.ucid == ucid) {
+                // A value may lead there by each of its writings, and is told once.
+                Some(old) if old.by.contains(&sought) => {}
                 Some(old) => old.by.push(sought),
                 None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: vec![sought] }),
             }
