@@ -44,6 +44,11 @@ impl Service {
     ///
     /// [`Code::BadStrategy`] with every fault in it.
     pub async fn set_strategy(&self, org: OrgId, mode: Mode) -> Result<Strategy, Error> {
+        self.replace_strategy(org, mode, None).await
+    }
+
+    /// The same, if it is still at this version; otherwise [`Code::DefinitionChanged`].
+    pub async fn replace_strategy(&self, org: OrgId, mode: Mode, version: Option<u64>) -> Result<Strategy, Error> {
         self.org(org).await?;
         let faults: Vec<Fault> =
             check(&mode).into_iter().map(|(pointer, detail)| Fault { pointer, detail: detail.into() }).collect();
@@ -55,7 +60,13 @@ impl Service {
             .modify(&tables::strategy(org), |row: Option<StrategyRow>| {
                 let own_work = row.as_ref().is_some_and(|row| row.written_by == written_by);
                 let before = row.map_or_else(Strategy::default, |row| row.strategy);
-                if own_work || before.mode == mode {
+                if own_work {
+                    return Ok((None, before));
+                }
+                if version.is_some_and(|version| version != before.version) {
+                    return Err(Code::DefinitionChanged.into());
+                }
+                if before.mode == mode {
                     return Ok((None, before));
                 }
                 let strategy = Strategy { version: before.version + 1, mode: mode.clone() };

@@ -59,3 +59,11 @@ pub(super) fn sought(faults: &mut Faults, kind: &str, json: &Json<'_>, place: &P
     }
     faults.parsed(Identifier::new(kind, value), place).map(Sought::Identifier)
 }
+
+/// The version that a change is to replace: what an answer gave as `version`.
+pub(super) fn version(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Option<u64> {
+    match json {
+        Json::Null => None,
+        json => faults.integer(json, place, 0..=i64::MAX, "must be the version that an answer gave"),
+    }
+}
