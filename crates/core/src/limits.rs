@@ -63,6 +63,10 @@ pub const REFUSED_LINKS: usize = 32;
 pub const SHARED_BY: usize = 101;
 /// Profiles that a search by a shared value finds where that is allowed (contract section 6).
 pub const SHARED_FOUND: usize = 5;
+/// Days after which a first-party cookie leaves where the strategy does not say (contract section 6).
+pub const FIRST_PARTY_COOKIE_DAYS: u32 = 180;
+/// Days after which a third-party cookie leaves where the strategy does not say (contract section 6).
+pub const THIRD_PARTY_COOKIE_DAYS: u32 = 90;
 /// Milliseconds after which a profile is erased that no identifier leads to any more (contract section 6).
 pub const ORPHAN_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Milliseconds for which a refused record is kept for administrators.

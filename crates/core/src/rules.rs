@@ -51,7 +51,8 @@ impl Rules {
 
     /// How a kind takes part.
     pub fn rule(&self, kind: &str) -> Rule {
-        self.strategy.rule(kind, self.family(kind), self.catalogue.is_device(kind))
+        let rule = self.strategy.rule(kind, self.family(kind), self.catalogue.is_device(kind));
+        Rule { ttl_days: rule.ttl_days.or_else(|| self.catalogue.ttl_days(kind)), ..rule }
     }
 
     /// What all writings of one identifier have in common.

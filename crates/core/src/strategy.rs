@@ -107,7 +107,7 @@ pub struct KindRule {
     pub keep: Option<u16>,
     /// What becomes of a contested value.
     pub contested: Contested,
-    /// Days from receipt after which a value leaves; absent: never.
+    /// Days from receipt after which a value leaves; absent: what the catalogue says of cookies, else never.
     pub ttl_days: Option<u32>,
 }
 
@@ -168,7 +168,7 @@ const UNLISTED: Rule = Rule {
 
 impl Strategy {
     /// How a kind takes part. `family` is the kind that it derives from, or itself; `device` says whether the catalogue
-    /// marks it as a device's; `ttl_days` what the catalogue says of its life.
+    /// marks it as a device's.
     pub fn rule(&self, kind: &str, family: &str, device: bool) -> Rule {
         match &self.mode {
             Mode::Default { exclusive } if exclusive.iter().any(|name| **name == *kind || **name == *family) => FIRST,

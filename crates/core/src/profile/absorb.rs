@@ -6,14 +6,29 @@
 //! may show something else; who folds for good compares what is shown before and after.
 
 use super::attribute::{Added, Attribute, Entry};
+use super::fold::{Tiles, forget_hidden};
 use super::tile::{Group, Tile};
+use crate::id::Ucid;
 use crate::limits;
+use crate::time::Ms;
 use crate::value::{Number, Stamped};
 use std::collections::BTreeMap;
 
+/// Folds one tile of a person into another for good. Both must be there.
+pub(crate) fn fold_for_good(tiles: &mut Tiles, shell: Ucid, into: Ucid) {
+    forget_hidden(tiles, shell);
+    forget_hidden(tiles, into);
+    let Some(mut folded) = tiles.remove(&shell) else { return };
+    if let Some(tile) = tiles.get_mut(&into) {
+        tile.absorb(&mut folded, shell < into);
+        folded.folded = Some(into);
+    }
+    tiles.insert(shell, folded);
+}
+
 impl Tile {
     /// Takes over all that another tile of the same person says. `first`: whether that one was created first.
-    pub(crate) fn absorb(&mut self, other: &mut Tile, first: bool) {
+    fn absorb(&mut self, other: &mut Tile, first: bool) {
         for (name, group) in std::mem::take(&mut other.groups) {
             self.groups.entry(name).or_default().absorb(group, first);
         }
@@ -25,14 +40,16 @@ impl Tile {
 impl Group {
     fn absorb(&mut self, other: Group, first: bool) {
         self.removed = newer(self.removed.take(), other.removed, first);
+        let removed = self.removed.as_ref().map_or(0, |removed| removed.ts);
         for (name, attribute) in other.members {
-            self.members.entry(name).or_default().absorb(attribute, first);
+            self.members.entry(name).or_default().absorb(attribute, first, removed);
         }
     }
 }
 
 impl Attribute {
-    fn absorb(&mut self, other: Attribute, first: bool) {
+    /// `removed`: when the whole group was last removed.
+    fn absorb(&mut self, other: Attribute, first: bool, removed: Ms) {
         self.base = newer(self.base.take(), other.base, first);
         self.cleared = self.cleared.max(other.cleared);
         self.increments.extend(other.increments);
@@ -44,9 +61,10 @@ impl Attribute {
             (Some(own), Some(its)) => Some(if its.ts < own.ts || its.ts == own.ts && first { its } else { own }),
             (own, its) => own.or(its),
         };
+        let cleared = self.cleared.max(removed);
         for entry in other.entries {
             match self.entries.iter_mut().find(|own| own.value == entry.value) {
-                Some(own) => own.absorb(entry),
+                Some(own) => own.absorb(entry, cleared),
                 None => self.entries.push(entry),
             }
         }
@@ -66,9 +84,9 @@ impl Attribute {
 }
 
 impl Entry {
-    fn absorb(&mut self, other: Entry) {
+    fn absorb(&mut self, other: Entry, cleared: Ms) {
         self.removed = self.removed.max(other.removed);
-        let gone = |at: u64| self.removed.is_some_and(|removed| removed > at);
+        let gone = |at: Ms| at < cleared || self.removed.is_some_and(|removed| removed > at);
         let counts = |added: &Added| !gone(added.last.0);
         self.added = match (self.added.take().filter(counts), other.added.filter(counts)) {
             (Some(own), Some(its)) => {

@@ -246,7 +246,7 @@ impl Attribute {
         self.first = None;
     }
 
-    fn drop_blank_entries(&mut self) {
+    pub(super) fn drop_blank_entries(&mut self) {
         self.entries.retain(|entry| entry.added.is_some() || entry.removed.is_some());
     }
 }

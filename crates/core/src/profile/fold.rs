@@ -231,14 +231,8 @@ struct Visible<'a> {
 
 /// The entries that count, in the order in which they are shown. A plain value counts only beside others.
 fn visible_entries<'a>(parts: &Parts<'a>, removed: GroupRemoval<'_>) -> Vec<Visible<'a>> {
-    let group_removed = removed.map(|(_, removed)| removed.ts);
-    let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain(group_removed).max().unwrap_or(0);
-    let mut removed: BTreeMap<&Scalar, Ms> = BTreeMap::new();
-    for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
-        let mark = removed.entry(&entry.value).or_default();
-        *mark = (*mark).max(entry.removed.unwrap_or(0));
-    }
-    let gone = |value: &Scalar, at: Ms| at < cleared || removed.get(value).is_some_and(|removed| *removed > at);
+    let hidden = Hidden::of(parts, removed);
+    let gone = |value: &Scalar, at: Ms| hidden.hides(value, at);
 
     let mut visible: BTreeMap<&Scalar, Visible<'a>> = BTreeMap::new();
     for (ucid, entry) in parts.iter().flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e))) {
@@ -258,6 +252,54 @@ fn visible_entries<'a>(parts: &Parts<'a>, removed: GroupRemoval<'_>) -> Vec<Visi
     let mut entries: Vec<_> = visible.into_values().collect();
     entries.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.value.cmp(b.value)));
     entries
+}
+
+/// Which additions to a list no longer count: what the whole list, or its group, lost before a moment, and when each entry
+/// was removed.
+struct Hidden {
+    cleared: Ms,
+    removed: BTreeMap<Scalar, Ms>,
+}
+
+impl Hidden {
+    fn of(parts: &Parts<'_>, group_removed: GroupRemoval<'_>) -> Self {
+        let group_removed = group_removed.map(|(_, removed)| removed.ts);
+        let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain(group_removed).max().unwrap_or(0);
+        let mut removed: BTreeMap<Scalar, Ms> = BTreeMap::new();
+        for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
+            if let Some(at) = entry.removed {
+                let mark = removed.entry(entry.value.clone()).or_default();
+                *mark = (*mark).max(at);
+            }
+        }
+        Self { cleared, removed }
+    }
+
+    fn hides(&self, value: &Scalar, at: Ms) -> bool {
+        at < self.cleared || self.removed.get(value).is_some_and(|removed| *removed > at)
+    }
+}
+
+/// Forgets in one tile which additions to lists the whole person hides, before it is made one with another.
+pub(super) fn forget_hidden(tiles: &mut Tiles, tile: Ucid) {
+    let Some(own) = tiles.get(&tile) else { return };
+    let mut groups = own.groups.clone();
+    for (name, group) in &mut groups {
+        for (member, attribute) in &mut group.members {
+            let (parts, removed) = parts_of(tiles, name, member);
+            let hidden = Hidden::of(&parts, removed);
+            for entry in &mut attribute.entries {
+                entry.added.take_if(|added| hidden.hides(&entry.value, added.last.0));
+                if let Some(added) = &mut entry.added
+                    && hidden.hides(&entry.value, added.first.0)
+                {
+                    added.first = added.last;
+                }
+            }
+            attribute.drop_blank_entries();
+        }
+    }
+    tiles.entry(tile).and_modify(|own| own.groups = groups);
 }
 
 fn see<'a>(visible: &mut BTreeMap<&'a Scalar, Visible<'a>>, new: Visible<'a>) {

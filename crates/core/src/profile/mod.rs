@@ -3,7 +3,7 @@
 //! `attribute` and `tile` keep what was said, `absorb` makes one tile of two, `fold` makes one profile of several tiles, `render` makes the bytes of
 //! the answer, `codec` the bytes of the row. How rows change is not here but in [`crate::service`].
 
-mod absorb;
+pub(crate) mod absorb;
 pub mod attribute;
 pub mod codec;
 pub mod fold;

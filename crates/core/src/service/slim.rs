@@ -8,6 +8,7 @@ use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::limits;
 use crate::profile::Live;
+use crate::profile::absorb::fold_for_good;
 use crate::profile::fold::{Shown, Tiles, fold};
 use crate::profile::holding::holdings;
 use crate::profile::tile::{Held, Tile};
@@ -58,11 +59,7 @@ impl Identity<'_> {
                 continue; // it is the first of its row: others are folded into it
             };
             let mut attempt = tiles.clone();
-            let Some(mut shell) = attempt.remove(&ucid) else { continue };
-            let Some(tile) = attempt.get_mut(&into) else { continue };
-            tile.absorb(&mut shell, ucid < into);
-            shell.folded = Some(into);
-            attempt.insert(ucid, shell);
+            fold_for_good(&mut attempt, ucid, into);
             if self.said(&attempt) == before {
                 *tiles = attempt;
             }
