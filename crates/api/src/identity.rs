@@ -72,6 +72,9 @@ pub struct KindView {
     pub pii: bool,
     /// Whether a value is kept as it is, beside its hashes.
     pub keep_raw: bool,
+    /// `first_party` or `third_party` where its values are cookies, which leave after 180 or 90 days unless the strategy
+    /// says when.
+    pub cookie: Option<String>,
 }
 
 /// One hash by which values of a kind are known.

@@ -9,6 +9,7 @@ use crate::id::Ucid;
 use crate::profile::fold::Tiles;
 use crate::profile::tile::Carried;
 use crate::strategy::{Decision, Fate, Leads, Named, Person, Rule, Why, decide};
+use crate::tables::RowHash;
 use crate::time::Ms;
 
 /// The identifiers of a record, each raw value with the hashes that derive from it.
@@ -30,10 +31,13 @@ impl Record {
         let mut record = Self { carried: Vec::new(), rules: Vec::new(), blocked: Vec::new(), named_as: Vec::new() };
         for given in &write.identifiers {
             let same = identity.hash(&rules.canonical(given));
-            for identifier in rules.expand(given) {
+            let writings = rules.expand(given);
+            // A value and its hashes are one identifier: a word that is no address has no hash either.
+            let blocked = rules.blocks(given) || writings.iter().any(|identifier| rules.blocks(identifier));
+            for identifier in writings {
                 record.named_as.push(given.kind().into());
                 let rule = rules.rule(identifier.kind());
-                record.blocked.push(rules.blocks(&identifier));
+                record.blocked.push(blocked);
                 record.rules.push(rule);
                 let (hash, expires) = (identity.hash(&identifier), rule.expires(received));
                 record.carried.push(Carried { identifier, hash, same, expires, former: false });
@@ -74,8 +78,10 @@ impl Record {
     }
 
     fn decide(&self, identity: &Identity<'_>, leads: &[Lead], people: &[Root], by_ucid: bool) -> Decision {
-        let named: Vec<Named> =
+        let mut named: Vec<Named> =
             (0..self.carried.len()).map(|by| self.named(identity, by, &leads[by], people)).collect();
+        let blocked: Vec<RowHash> = named.iter().filter(|named| named.blocked).map(|named| named.same).collect();
+        named.iter_mut().filter(|named| blocked.contains(&named.same)).for_each(|named| named.blocked = true);
         let persons: Vec<Person> =
             people.iter().map(|root| Person { holds: identity.holds(&identity.holdings(&root.live)) }).collect();
         let may_meet = |together: &[usize], further: usize| -> Result<(), Why> {
@@ -219,8 +225,14 @@ impl Look {
         here.into_iter().find(|tile| root.live.tiles.contains_key(tile))
     }
 
-    /// Kinds that stayed with another profile.
+    /// Kinds that stayed with another profile, or whose value is blocked.
     pub(crate) fn not_attached(&self, record: &Record) -> Vec<Box<str>> {
-        record.kinds((0..record.carried.len()).filter(|by| self.decision.fates[*by] == Fate::Stays))
+        let left_out = |by: &usize| matches!(self.decision.fates[*by], Fate::Stays | Fate::Blocked);
+        record.kinds((0..record.carried.len()).filter(left_out))
+    }
+
+    /// Which identifiers of the record took no part because their value is blocked.
+    pub(crate) fn blocked(&self) -> impl Iterator<Item = usize> {
+        (0..self.decision.fates.len()).filter(|by| self.decision.fates[*by] == Fate::Blocked)
     }
 }

@@ -289,6 +289,17 @@ impl Upsert<'_> {
             source: self.write.source.clone(),
             at: stamps.now,
         });
+        // A value that names nobody led to no profile: it is told of the person whose record brought it.
+        let blocked = look.blocked().map(|by| RefusedLink {
+            other: tile,
+            kind: self.record.carried[by].identifier.kind().into(),
+            identifier: self.record.carried[by].hash,
+            why: Why::Blocked,
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: stamps.now,
+        });
+        let refused = refused.chain(blocked);
         Draft::new(&self.identity, tiles, tile, carried, refused.collect(), stamps, self.write)
     }
 
