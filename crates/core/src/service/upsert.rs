@@ -290,7 +290,7 @@ impl Upsert<'_> {
             at: stamps.now,
         });
         // A value that names nobody led to no profile: it is told of the person whose record brought it.
-        let blocked = look.blocked().map(|by| RefusedLink {
+        let blocked = self.blocked(look).map(|by| RefusedLink {
             other: tile,
             kind: self.record.carried[by].identifier.kind().into(),
             identifier: self.record.carried[by].hash,

@@ -203,7 +203,7 @@ fn refused_view(refused: &Refused) -> RefusedView {
 }
 
 /// `{values, patterns}`, either of which may be left out.
-fn blocklist(body: &Json<'_>) -> Result<BlockedValues, Problem> {
+pub(crate) fn blocklist(body: &Json<'_>) -> Result<BlockedValues, Problem> {
     let mut faults = Faults::new();
     let mut blocked = BlockedValues::default();
     for (name, json) in faults.root(body) {

@@ -74,7 +74,7 @@ async fn change(app: &App, who: Administrator, path: &str, request: Request, who
 
 /// Changes what is there. Where somebody else did so in between, what they left is changed, unless the body names the
 /// version that it was made for.
-async fn apply(service: &Service, id: OrgId, change: &Change<'_>) -> Result<OrgCatalogue, Problem> {
+pub(crate) async fn apply(service: &Service, id: OrgId, change: &Change<'_>) -> Result<OrgCatalogue, Problem> {
     for _ in 0..CATALOGUE_ROUNDS {
         let before = service.catalogue(id).await?;
         let (definition, version) = change.over(before.catalogue.definition())?;
