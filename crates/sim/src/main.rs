@@ -1,7 +1,7 @@
 //! The long run of the simulator, and the close look at one seed.
 //!
 //! ```text
-//! onefold-sim --seeds 100000 [--first 0] [--focus All|Reads|Claims|Erasing] [--defect NAME] [--keep-going]
+//! onefold-sim --seeds 100000 [--first 0] [--focus All|Reads|Claims|Erasing|Splits|Strategies|Oracle] [--defect NAME] [--keep-going]
 //! onefold-sim --seed 4711 [--focus …] [--defect NAME] [--trace]
 //! ```
 
@@ -49,7 +49,7 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--seeds" => asked.seeds = number(value()?)?,
             "--first" => asked.first = number(value()?)?,
             "--seed" => asked.one = Some(number(value()?)?),
-            "--focus" => asked.focus = named(&value()?, &[Focus::All, Focus::Reads, Focus::Claims, Focus::Erasing])?,
+            "--focus" => asked.focus = named(&value()?, Focus::ALL)?,
             "--defect" => asked.defect = Some(named(&value()?, Defect::ALL)?),
             "--trace" => asked.trace = true,
             "--keep-going" => asked.keep_going = true,

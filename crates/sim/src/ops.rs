@@ -112,6 +112,10 @@ pub enum What {
     Repeat(usize),
     /// A pass of the sweeper.
     Sweep,
+    /// Of the person that the first of these operations answered with, the profile of the other is split out.
+    Split(usize, usize),
+    /// The people of two operations may meet again.
+    Lift(usize, usize),
 }
 
 /// An operation of a plan.
@@ -154,7 +158,13 @@ fn one(config: &Config, dice: &mut Dice, number: usize, before: &[Op]) -> Op {
             Some(first) => Op { what: What::Repeat(first), node, realm: before[first].realm },
             None => op(What::Upsert(upsert(config, dice, number))),
         },
-        _ => op(What::Sweep),
+        4 => op(What::Sweep),
+        _ if number < 2 => op(What::Upsert(upsert(config, dice, number))),
+        which => {
+            let (one, other) = (dice.below(number), dice.below(number));
+            let what = if which == 5 { What::Split(one, other) } else { What::Lift(one, other) };
+            Op { what, node, realm: before[one].realm }
+        }
     }
 }
 
@@ -260,6 +270,10 @@ pub enum Asking {
     Delete(Vec<Sought>, bool),
     /// A pass of the sweeper.
     Sweep,
+    /// Of this profile's person, the other profile is split out.
+    Split(Ucid, Ucid),
+    /// These two may meet again.
+    Lift(Ucid, Ucid),
 }
 
 /// Whom a request means, by what is known.

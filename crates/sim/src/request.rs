@@ -7,7 +7,6 @@ use onefold_core::error::Kind;
 use onefold_core::id::Ucid;
 use onefold_core::patch::{GroupPatch, Patch};
 use onefold_core::profile::attribute::Said;
-use onefold_core::rules::Rules;
 use onefold_core::service::Service;
 use onefold_core::service::erase::Delete;
 use onefold_core::service::fetch::{self, Search};
@@ -58,9 +57,16 @@ pub(crate) fn ask(
             Asking::Fetch(sought(targets), regions.map(|region| Realm { region, ..realm }).collect())
         }
         What::Delete(targets, keyed) => Asking::Delete(sought(targets), *keyed),
+        What::Split(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Split(a, b)),
+        What::Lift(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Lift(a, b)),
         What::Repeat(_) | What::Sweep => Asking::Sweep,
     };
     Asked { first, realm, what }
+}
+
+/// The UCIDs that two operations answered with, if they are two.
+fn both(learnt: &[Learnt], one: usize, other: usize) -> Option<(Ucid, Ucid)> {
+    learnt[one].ucid.zip(learnt[other].ucid).filter(|(one, other)| one != other)
 }
 
 fn filled_in(upsert: &Upsert, learnt: &[Learnt]) -> Asking {
@@ -81,8 +87,9 @@ fn seek(target: Target, learnt: &[Learnt]) -> Sought {
 }
 
 /// Makes the call.
-pub(crate) async fn perform(service: Arc<Service>, asked: Asked, kinds: usize) -> Answer {
-    let tenant = service.tenant(asked.realm.org_id(), Arc::new(Rules::literal()));
+pub(crate) async fn perform(service: Arc<Service>, asked: Asked, config: Config) -> Answer {
+    let kinds = config.kinds;
+    let tenant = service.tenant(asked.realm.org_id(), config.rules);
     match &asked.what {
         Asking::Upsert { plan, ucid, timestamp, etag } => {
             let write = write_of(&service, &asked, plan, (*ucid, *timestamp, *etag), kinds);
@@ -101,6 +108,8 @@ pub(crate) async fn perform(service: Arc<Service>, asked: Asked, kinds: usize) -
             Answer::Delete(tenant.delete(&delete).await)
         }
         Asking::Sweep => Answer::Sweep(service.sweep().await),
+        Asking::Split(ucid, linked) => Answer::Fetch(tenant.split(asked.realm.code(), *ucid, *linked).await),
+        Asking::Lift(one, other) => Answer::Lift(tenant.lift(asked.realm.code(), *one, *other).await),
     }
 }
 
@@ -176,7 +185,7 @@ pub(crate) enum Fate {
 pub(crate) fn fate(answer: &Answer) -> Fate {
     let error = match answer {
         Answer::Upsert(Err(error)) | Answer::Fetch(Err(error)) => error,
-        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) => error,
+        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => error,
         _ => return Fate::Done,
     };
     if error.code.kind() == Kind::Unknown { Fate::Unknown } else { Fate::NotDone }
@@ -191,6 +200,7 @@ pub(crate) fn in_words(answer: &Answer) -> String {
         Answer::Delete(Ok(deleted)) => format!("{deleted:?}"),
         Answer::Sweep(Ok(swept)) => format!("{swept:?}"),
         Answer::Upsert(Err(error)) | Answer::Fetch(Err(error)) => error.to_string(),
-        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) => error.to_string(),
+        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => error.to_string(),
+        Answer::Lift(Ok(())) => "lifted".into(),
     }
 }

@@ -33,7 +33,12 @@ pub(crate) fn come_to_rest(world: &World, config: &Config) -> Result<(), Wrong> 
 /// Every ticket that is due is worked off.
 fn sweep(world: &World, after: Ms) -> Result<(), Wrong> {
     for round in 0..4 {
-        hub(&world.shared).now += after;
+        {
+            let mut hub = hub(&world.shared);
+            hub.now += after;
+            hub.check.now = hub.now;
+            hub.check.time_passed();
+        }
         let service = &world.services[round % world.services.len()];
         let swept = at_once(service.sweep()).map_err(|error| format!("sweeping: {error}"))?;
         match swept {
@@ -59,7 +64,7 @@ fn look(world: &World, config: &Config) -> Result<(), Wrong> {
     for (place, (realm, sought)) in all.into_iter().enumerate() {
         let asked = Asked { first: 0, realm, what: Asking::Fetch(vec![sought], vec![realm]) };
         let service = Arc::clone(&world.services[place % world.services.len()]);
-        let answer: Answer = at_once(request::perform(service, asked, config.kinds));
+        let answer: Answer = at_once(request::perform(service, asked, config.clone()));
         hub(&world.shared).check.shows_at_rest(realm, sought, &answer)?;
     }
     Ok(())

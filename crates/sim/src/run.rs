@@ -59,7 +59,8 @@ impl Setup {
     /// The setup of a seed.
     pub fn new(seed: u64, focus: Focus, defect: Option<Defect>) -> Self {
         let mut dice = Dice::new(seed);
-        let config = Config::swarm(&mut dice, focus);
+        let mut config = Config::swarm(&mut dice, focus);
+        config.turn(&mut Dice::new(seed ^ 0x7e1e_ca57), focus);
         let plan = ops::plan(&config, &mut dice);
         Self { seed, config, plan, without: BTreeSet::new(), defect, twice: false }
     }
@@ -82,11 +83,11 @@ impl Setup {
     }
 
     fn run_by(&self, scheduler: Scheduler, in_words: bool) -> Outcome {
-        let check = Check::new(self.config.kinds, &self.plan);
+        let check = Check::new(&self.config, &self.plan);
         let mut state = Hub::new(self.seed, self.config.nodes, self.plan.len(), scheduler, check);
         state.trace.lines = in_words.then(Vec::new);
         state.twice = self.twice;
-        let mut history = History::new(self, World::new(state, self.defect));
+        let mut history = History::new(self, World::new(state, self.defect, &self.config));
         history.run();
         if hub(&history.world.shared).check.wrong.is_none() {
             let result = rest::come_to_rest(&history.world, &self.config);
@@ -95,6 +96,9 @@ impl Setup {
         history.end()
     }
 }
+
+/// A leap of time by which values expire.
+const DAY: u64 = 24 * 3_600 * 1_000;
 
 type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
@@ -179,6 +183,9 @@ impl<'a> History<'a> {
         let mut hub = hub(&self.world.shared);
         hub.now += time;
         hub.check.now = hub.now;
+        if time > DAY {
+            hub.check.time_passed();
+        }
     }
 
     fn start(&mut self, op: usize) {
@@ -193,7 +200,7 @@ impl<'a> History<'a> {
         };
         let node = self.setup.plan[op].node;
         let service = Arc::clone(&self.world.services[node]);
-        let running: Running = Box::pin(request::perform(service, asked.clone(), self.setup.config.kinds));
+        let running: Running = Box::pin(request::perform(service, asked.clone(), self.setup.config.clone()));
         self.tasks.push(Task { op, node, first: asked.first, running });
     }
 

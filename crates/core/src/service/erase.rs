@@ -284,8 +284,10 @@ impl Identity<'_> {
         stream::iter(freed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
         self.leave_ticket_for(Task::Bury, ucid, time::end_of_next_year(erased.at)).await?;
         let cleaned = Profile::Erased(Erased { cleaned: true, ..erased });
-        self.swap(ucid, version, &cleaned).await?;
-        Ok(())
+        match self.swap(ucid, version, &cleaned).await? {
+            Swap::Unknown => Err(Code::StoreUnknown.into()), // so that the ticket stays
+            Swap::Done(_) | Swap::Conflict => Ok(()),
+        }
     }
 
     /// Turns the alias of an erased person into a tombstone, unless it has been claimed by another since.

@@ -1,12 +1,14 @@
 //! A record as it is resolved: its identifiers, where they lead, and what the strategy decides.
 
 use super::identity::{Alias, Identity, Lead, Root};
+use super::link::with_same;
 use super::slim::home_in;
 use super::upsert::Write;
 use crate::defect::Defect;
 use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::profile::fold::Tiles;
+use crate::profile::holding::Holding;
 use crate::profile::tile::Carried;
 use crate::strategy::{Decision, Fate, Leads, Named, Person, Rule, Why, decide};
 use crate::tables::RowHash;
@@ -47,7 +49,12 @@ impl Record {
     }
 
     /// Looks everything up and decides.
-    pub(crate) async fn look(&self, identity: &Identity<'_>, ucid: Option<Ucid>) -> Result<Look, Error> {
+    pub(crate) async fn look(
+        &self,
+        identity: &Identity<'_>,
+        ucid: Option<Ucid>,
+        so_far: &SoFar,
+    ) -> Result<Look, Error> {
         let mut people: Vec<Root> = Vec::new();
         let mut named = None;
         if let Some(ucid) = ucid {
@@ -64,7 +71,7 @@ impl Record {
                 people.push(holder.root.clone());
             }
         }
-        let decision = self.decide(identity, &leads, &people, named.is_some());
+        let decision = self.decide(identity, &leads, &people, named.is_some(), so_far);
         let unwritten = if decision.person.is_none() { self.unwritten(&leads, &decision) } else { None };
         Ok(Look { leads, people, named, decision, unwritten })
     }
@@ -77,13 +84,19 @@ impl Record {
         strays.filter(|root| root.version.is_none()).min_by_key(|root| root.ucid).cloned()
     }
 
-    fn decide(&self, identity: &Identity<'_>, leads: &[Lead], people: &[Root], by_ucid: bool) -> Decision {
+    fn decide(
+        &self,
+        identity: &Identity<'_>,
+        leads: &[Lead],
+        people: &[Root],
+        by_ucid: bool,
+        so_far: &SoFar,
+    ) -> Decision {
         let mut named: Vec<Named> =
-            (0..self.carried.len()).map(|by| self.named(identity, by, &leads[by], people)).collect();
+            (0..self.carried.len()).map(|by| self.named(identity, by, &leads[by], people, so_far)).collect();
         let blocked: Vec<RowHash> = named.iter().filter(|named| named.blocked).map(|named| named.same).collect();
         named.iter_mut().filter(|named| blocked.contains(&named.same)).for_each(|named| named.blocked = true);
-        let persons: Vec<Person> =
-            people.iter().map(|root| Person { holds: identity.holds(&identity.holdings(&root.live)) }).collect();
+        let persons: Vec<Person> = people.iter().map(|root| self.person(identity, root, so_far)).collect();
         let may_meet = |together: &[usize], further: usize| -> Result<(), Why> {
             let tiles: Tiles = together.iter().flat_map(|person| people[*person].live.tiles.clone()).collect();
             identity.rule_d_with_room(&tiles, &people[further].live.tiles)
@@ -96,7 +109,20 @@ impl Record {
         decision
     }
 
-    fn named(&self, identity: &Identity<'_>, by: usize, lead: &Lead, people: &[Root]) -> Named {
+    fn person(&self, identity: &Identity<'_>, root: &Root, so_far: &SoFar) -> Person {
+        let left = so_far.left.iter().find(|left| left.other == root.ucid).map(|left| left.why.clone());
+        let held = identity.holdings(&root.live);
+        Person { holds: with_same(identity.holds(&held), &self.told_same(&held)), left }
+    }
+
+    /// Of which of the record's identifiers a hash is that stood alone until now: only the value itself tells.
+    fn told_same(&self, held: &[Holding<'_>]) -> Vec<(RowHash, RowHash)> {
+        let carried = |hash: RowHash| self.carried.iter().find(|carried| carried.hash == hash);
+        let told = held.iter().filter_map(|holding| Some((holding.held.same, carried(holding.held.hash)?.same)));
+        told.filter(|(before, now)| before != now).collect()
+    }
+
+    fn named(&self, identity: &Identity<'_>, by: usize, lead: &Lead, people: &[Root], so_far: &SoFar) -> Named {
         let carried = &self.carried[by];
         let leads = lead.holder().and_then(|holder| {
             let to = people.iter().position(|person| person.ucid == holder.root.ucid)?;
@@ -109,6 +135,7 @@ impl Record {
             rule: self.rules[by],
             blocked: self.blocked[by] || lead.alias.blocked.is_some(),
             leads,
+            was_current: so_far.current.contains(&by),
         }
     }
 
@@ -128,6 +155,24 @@ impl Record {
         kinds.dedup();
         kinds
     }
+}
+
+/// A profile that was left alone, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftAlone {
+    /// The identifier of the record that led there.
+    pub(crate) by: usize,
+    pub(crate) other: Ucid,
+    pub(crate) why: Why,
+}
+
+/// What a record has done in earlier rounds: what is decided stands, though half of it is carried out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SoFar {
+    /// Whose profiles were left alone, which have since let go of the identifier that led there.
+    pub(crate) left: Vec<LeftAlone>,
+    /// Identifiers of the record that were shown before it joined people.
+    pub(crate) current: Vec<usize>,
 }
 
 /// What a record led to when it was looked up.
@@ -216,6 +261,13 @@ impl Look {
         let strays = |owner: &Ucid| !record.rules[by].is_primary() && lead.strays.iter().any(|stray| stray.0 == *owner);
         let owners: Vec<Ucid> = lead.alias.owners.iter().copied().filter(|o| holds(o) || strays(o)).collect();
         Alias { owners, erased: lead.erased, ..lead.alias.clone() }.owned_by(home)
+    }
+
+    /// Identifiers of the record that the person, or whoever merges into them, shows.
+    pub(crate) fn current(&self) -> Vec<usize> {
+        let joined: Vec<Ucid> = self.joined().map(|root| root.ucid).collect();
+        let shown = |lead: &Lead| lead.holders.iter().any(|held| !held.former && joined.contains(&held.root.ucid));
+        (0..self.leads.len()).filter(|by| shown(&self.leads[*by])).collect()
     }
 
     /// The tile of a row that the record's identifiers lead to.

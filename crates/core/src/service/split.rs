@@ -95,6 +95,8 @@ impl Identity<'_> {
         let Some(first) = out.first() else { return Ok(()) };
         let (version, profile) = self.row(*first).await?;
         if let Profile::Forward(_) = profile {
+            // The new row is left with a step of its own, of which this one will know nothing.
+            self.leave_ticket(Task::Settle, *first).await?;
             if !self.is_unchanged(root).await? && !self.service.has(Defect::PartOnOldView) {
                 return Ok(());
             }

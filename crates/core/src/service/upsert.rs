@@ -13,7 +13,7 @@ use super::draft::{Draft, Stamps};
 use super::fetch::ETag;
 use super::identity::{Alias, Identity, Root};
 use super::operation::OpState;
-use super::record::{Look, Record};
+use super::record::{Look, Record, SoFar};
 use crate::defect::Defect;
 use crate::error::{Code, Error, Kind};
 use crate::id::{Identifier, Region, Ucid};
@@ -106,8 +106,17 @@ impl Tenant<'_> {
         let op = self.service.entropy.bits() as u64;
         let record = Record::new(&identity, write);
         let claims = vec![None; record.carried.len()];
-        let mut upsert =
-            Upsert { identity, write, record, claims, left: Vec::new(), taken: 0, patience: 0, op, linked: false };
+        let mut upsert = Upsert {
+            identity,
+            write,
+            record,
+            claims,
+            so_far: SoFar::default(),
+            taken: 0,
+            patience: 0,
+            op,
+            linked: false,
+        };
         let done = match upsert.run().await {
             Ok(done) => done,
             Err(error) => return Err(Error { linked: upsert.linked, ..error }),
@@ -147,22 +156,13 @@ struct Upsert<'a> {
     taken: u32,
     /// Rounds that it looks on before it does so again.
     patience: u32,
-    /// Whose profiles were left alone in earlier rounds, which have since let go of the identifier that led there.
-    left: Vec<LeftAlone>,
+    /// What earlier rounds did.
+    so_far: SoFar,
     /// Of each identifier the last claim.
     claims: Vec<Option<Claim>>,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
-}
-
-/// A profile that was left alone, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct LeftAlone {
-    /// The identifier of the record that led there.
-    by: usize,
-    other: Ucid,
-    why: Why,
 }
 
 /// Doublings of patience.
@@ -237,7 +237,7 @@ impl Upsert<'_> {
     }
 
     async fn round(&mut self) -> Result<Round, Error> {
-        let look = self.record.look(&self.identity, self.write.ucid).await?;
+        let look = self.record.look(&self.identity, self.write.ucid, &self.so_far).await?;
         if look.is_torn() {
             return Ok(Round::Again);
         }
@@ -353,6 +353,7 @@ impl Upsert<'_> {
             source: self.write.source.clone(),
             at: self.identity.now(),
         };
+        self.so_far.current.extend(look.current());
         self.identity.link(winner, loser, fact, &mut self.linked).await?;
         Ok(Step::Taken)
     }
@@ -365,7 +366,7 @@ impl Upsert<'_> {
     /// is done with it.
     async fn release(&mut self, look: &Look) -> Result<Step, Error> {
         let person = look.person().map(|root| root.ucid);
-        for (by, lead) in look.leads.iter().enumerate() {
+        for (by, lead) in look.decision.order.iter().map(|by| (*by, &look.leads[*by])) {
             let wanted = matches!(look.decision.fates[by], Fate::Attach | Fate::Former | Fate::Take);
             if !wanted
                 || !self.record.rules[by].is_primary()
@@ -379,7 +380,7 @@ impl Upsert<'_> {
                 return Ok(Step::Taken);
             }
             if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
-                self.left = self.left_alone(look);
+                self.so_far.left = self.left_alone(look);
                 self.take(root, hash).await?;
                 return Ok(Step::Taken);
             }

@@ -19,6 +19,8 @@ pub struct Named {
     pub blocked: bool,
     /// The person that it leads to, by place in the list of people.
     pub leads: Option<Leads>,
+    /// Whether it was shown before this very record joined people, and was displaced only by that.
+    pub was_current: bool,
 }
 
 /// Where an identifier leads.
@@ -37,6 +39,8 @@ pub struct Leads {
 pub struct Person {
     /// The identifiers that they hold now, former ones left out.
     pub holds: Vec<Holds>,
+    /// That this very record has left them alone already, and why: a decision that is half carried out stands.
+    pub left: Option<Why>,
 }
 
 /// An identifier that a person holds.
@@ -150,6 +154,8 @@ pub struct Decision {
     pub refusals: Vec<Refusal>,
     /// What becomes of each identifier, in the order of the record.
     pub fates: Vec<Fate>,
+    /// The identifiers in the order *listed before*, in which they are taken from others.
+    pub order: Vec<usize>,
     /// The best class and priority that was looked up.
     pub best: Option<(Class, u8)>,
     /// Whether the record has no primary that takes part.
@@ -194,10 +200,11 @@ pub fn decide(
     if together.is_empty() {
         together.extend(person);
     }
-    let fates = (0..record.len()).map(|by| case.fate(by, &together)).collect();
+    let order = case.listed_order(0..record.len());
+    let fates = case.fates(&order, &together);
     let ucid_conflict = ucid.is_some_and(|ucid| case.replaces_best(ucid));
     let (best, no_primary) = (case.best, case.no_primary());
-    Decision { person, merges, refusals: case.alone, fates, best, no_primary, ucid_conflict, unusable: false }
+    Decision { person, merges, refusals: case.alone, fates, order, best, no_primary, ucid_conflict, unusable: false }
 }
 
 /// Judges once more, by what both people hold now, what was decided before: rules a to c for a further profile and the
@@ -262,12 +269,16 @@ impl Case<'_> {
     fn looked_up(&self) -> Vec<usize> {
         let of = |class: Class| -> Vec<usize> {
             let of_class = |by: &usize| self.record[*by].rule.class == class && self.takes_part(*by);
-            let mut order: Vec<usize> = (0..self.record.len()).filter(of_class).collect();
-            order.sort_by(|a, b| self.listed(*a, *b));
-            order
+            self.listed_order((0..self.record.len()).filter(of_class))
         };
         let primaries = of(Class::Primary);
         if primaries.is_empty() { of(Class::Secondary) } else { primaries }
+    }
+
+    fn listed_order(&self, identifiers: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut order: Vec<usize> = identifiers.collect();
+        order.sort_by(|a, b| self.listed(*a, *b));
+        order
     }
 
     fn listed(&self, a: usize, b: usize) -> Ordering {
@@ -288,6 +299,9 @@ impl Case<'_> {
 
     /// Rule 2: whether the profile that an identifier leads to may be used (nobody yet) or merged (somebody already).
     fn may_join(&self, by: usize, to: usize, shared: bool, together: &[usize]) -> Result<(), Why> {
+        if let Some(why) = &self.people[to].left {
+            return Err(why.clone());
+        }
         let named = &self.record[by];
         let better = self.people[to].holds.iter().any(|held| held.rule.rank() < named.rule.rank());
         if self.best.is_some_and(|best| best < named.rule.rank()) && better {
@@ -354,8 +368,22 @@ impl Case<'_> {
         to.all(|other| other == Some(first)).then_some(first)
     }
 
-    /// Rule 4, and what rule 5 says of former values.
-    fn fate(&self, by: usize, together: &[usize]) -> Fate {
+    /// Rule 4, and what rule 5 says of former values. What moves does so in the order *listed before*, and what is then all
+    /// that leads to a profile does not move from there, or nobody would find it any more; unless the two were split, and
+    /// so the value is known to be somebody else's.
+    fn fates(&self, order: &[usize], together: &[usize]) -> Vec<Fate> {
+        let mut fates = vec![Fate::Blocked; self.record.len()];
+        let mut moved: Vec<RowHash> = Vec::new();
+        for by in order {
+            fates[*by] = self.fate(*by, together, &moved);
+            if fates[*by] == Fate::Take {
+                moved.push(self.record[*by].same);
+            }
+        }
+        fates
+    }
+
+    fn fate(&self, by: usize, together: &[usize], moved: &[RowHash]) -> Fate {
         let named = &self.record[by];
         if named.blocked {
             return Fate::Blocked;
@@ -371,17 +399,16 @@ impl Case<'_> {
         match (named.rule.class, leads.former, named.rule.contested) {
             (Class::Secondary | Class::Disabled, ..) => Fate::Attach,
             (Class::Primary, true, _) => Fate::Take,
-            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to) => Fate::Take,
+            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to, moved) => Fate::Take,
             (Class::Primary, false, _) => Fate::Stays,
         }
     }
 
-    /// What is all that leads to a profile does not move from there, or nobody would find it any more; unless the two were
-    /// split, and so the value is known to be somebody else's.
-    fn may_move(&self, by: usize, from: usize) -> bool {
+    fn may_move(&self, by: usize, from: usize, moved: &[RowHash]) -> bool {
         let same = self.record[by].same;
         let apart = self.alone.iter().any(|alone| alone.by == by && alone.why == Why::Apart);
-        apart || self.people[from].holds.iter().any(|held| held.same != same)
+        let mut left = self.people[from].holds.iter().filter(|held| held.same != same && !moved.contains(&held.same));
+        apart || moved.contains(&same) || left.next().is_some()
     }
 
     /// Whether the record carries a former value together with a current identifier of that profile listed before it.
@@ -392,6 +419,9 @@ impl Case<'_> {
             leads.is_some_and(|leads| !leads.former && together.contains(&leads.to))
                 && self.listed(*other, by) == Ordering::Less
         };
+        if named.was_current {
+            return true;
+        }
         let by_ucid = self.ucid.and_then(|ucid| self.best_held(ucid));
         let named_by_ucid = by_ucid
             .is_some_and(|best| listed((&best.rule, &best.family), (&named.rule, &named.family)) == Ordering::Less);

@@ -8,12 +8,15 @@
 
 mod answers;
 mod events;
+mod oracle;
 pub(crate) mod rest;
 mod row;
+mod rules;
 mod watch;
 
 pub(crate) use answers::Answer;
 
+use crate::config::Config;
 use crate::model::{People, Says};
 use crate::ops::{Asked, Asking, Op, Realm, What};
 use bytes::Bytes;
@@ -37,6 +40,7 @@ struct Known {
 /// The checks of one history.
 pub(crate) struct Check {
     kinds: usize,
+    config: Config,
     says: Vec<Says>,
     /// Of the row hashes, once it is known.
     pub(crate) secret: Option<RowSecret>,
@@ -69,19 +73,28 @@ pub(crate) struct Check {
     watches: BTreeMap<usize, Watch>,
     /// What those who repeat a delete take over from earlier attempts at it.
     past: BTreeMap<usize, Vec<watch::Unit>>,
+    /// Where somebody was split.
+    split: BTreeSet<Realm>,
+    /// Whether somebody asked that what was split may meet again.
+    lifted: bool,
+    /// What each write must come to, where one request comes after another.
+    foretold: BTreeMap<usize, oracle::Foretold>,
+    /// Whether an operation ended half done, so that not all can be foretold any more.
+    disturbed: bool,
     /// The first thing that was wrong.
     pub(crate) wrong: Option<Wrong>,
 }
 
 impl Check {
     /// For the operations of a plan.
-    pub(crate) fn new(kinds: usize, plan: &[Op]) -> Self {
+    pub(crate) fn new(config: &Config, plan: &[Op]) -> Self {
         let says = |op: &Op| match &op.what {
             What::Upsert(upsert) => Says { scalar: upsert.scalar, consent: upsert.consent },
             _ => Says::default(),
         };
         Self {
-            kinds,
+            kinds: config.kinds,
+            config: config.clone(),
             says: plan.iter().map(says).collect(),
             secret: None,
             now: crate::ops::BEGIN,
@@ -100,6 +113,10 @@ impl Check {
             erased: BTreeSet::new(),
             watches: BTreeMap::new(),
             past: BTreeMap::new(),
+            split: BTreeSet::new(),
+            lifted: false,
+            foretold: BTreeMap::new(),
+            disturbed: false,
             wrong: None,
         }
     }
@@ -177,13 +194,20 @@ impl Check {
         if let (Asking::Delete(..), Some(past)) = (&asked.what, going.or(self.past.get(&asked.first))) {
             watch.units.clone_from(past);
         }
+        self.lifted |= matches!(asked.what, Asking::Lift(..));
         self.watches.insert(op, watch);
         self.watch(op);
+        if self.watches.len() == 1 && !self.disturbed {
+            self.foretell(asked);
+        } else {
+            self.foretold.clear(); // something comes in between
+        }
     }
 
     /// An operation is over without an answer.
     pub(crate) fn dies(&mut self, op: usize) {
         self.no_longer_watched(op);
+        self.disturbed = true;
     }
 
     fn no_longer_watched(&mut self, op: usize) -> Option<Watch> {

@@ -41,7 +41,8 @@ impl Check {
         let people = self.people.get(&realm);
         let root = people.and_then(|people| people.of_ucid(ucid));
         let person = people.zip(root).and_then(|(people, root)| people.persons.get(&root));
-        if person.is_some_and(|person| person.ids.contains_key(&id)) {
+        let listed = !self.config.literal && self.live(realm, ucid).is_some();
+        if listed || person.is_some_and(|person| person.ids.contains_key(&id)) {
             return Ok(());
         }
         let erased = people.is_some_and(|people| people.erased.contains_key(&id));

@@ -1,9 +1,11 @@
 //! What was true at some moment since an operation began: an answer must be one of these.
 
 use super::Check;
-use crate::model::Shown;
-use crate::ops::{Asked, Asking, Realm, Sought};
+use crate::config::Config;
+use crate::model::{People, Shown};
+use crate::ops::{Asked, Asking, Id, Realm, Sought, identifier};
 use onefold_core::id::Ucid;
+use onefold_core::strategy::Class;
 use onefold_core::time::Ms;
 use std::collections::BTreeSet;
 
@@ -48,7 +50,8 @@ impl Watch {
             Asking::Fetch(sought, realms) => (units(sought, realms), 0),
             Asking::Delete(sought, _) => (units(sought, &[asked.realm]), 0),
             Asking::Upsert { plan, .. } => (Vec::new(), plan.ids.len()),
-            Asking::Sweep => (Vec::new(), 0),
+            Asking::Split(one, other) => (units(&[Sought::Ucid(*one), Sought::Ucid(*other)], &[asked.realm]), 0),
+            Asking::Sweep | Asking::Lift(..) => (Vec::new(), 0),
         };
         Self {
             op: asked.first,
@@ -63,6 +66,16 @@ impl Watch {
             after: Vec::new(),
         }
     }
+}
+
+/// Whom a search by an identifier finds: nobody by a disabled or blocked one, nor by one that several people share.
+fn findable(config: &Config, people: &People, id: Id) -> Option<Ucid> {
+    let identifier = identifier(id, config.kinds);
+    if config.rules.rule(identifier.kind()).class == Class::Disabled || config.rules.blocks(&identifier) {
+        return None;
+    }
+    let mut holders = people.holders(id);
+    holders.next().filter(|_| holders.next().is_none())
 }
 
 fn push(seen: &mut Vec<Option<Shown>>, now: Option<Shown>) {
@@ -99,9 +112,8 @@ impl Check {
         };
         let people = self.people.entry(watch.realm).or_default();
         for (place, id) in ids.iter().enumerate() {
-            let person = people.of_id(*id);
-            watch.nobody[place] |= person.is_none();
-            watch.named.extend(person);
+            watch.nobody[place] |= people.of_id(*id).is_none();
+            watch.named.extend(people.holders(*id));
             watch.erased = watch.erased.max(people.erased.get(id).copied());
         }
         if let Some(ucid) = ucid {
@@ -119,7 +131,8 @@ impl Check {
     pub(super) fn shows(&mut self, realm: Realm, sought: Sought) -> Option<Shown> {
         let people = self.people.entry(realm).or_default();
         let root = match sought {
-            Sought::Id(id) => people.of_id(id),
+            Sought::Id(id) if self.config.literal => people.of_id(id),
+            Sought::Id(id) => findable(&self.config, people, id),
             Sought::Ucid(ucid) => people.of_ucid(ucid),
         }?;
         people.shown(realm, root, &self.says)

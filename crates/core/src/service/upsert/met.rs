@@ -1,17 +1,17 @@
 //! Whom a value met: what makes one that too many people share a blocked one, and what administrators see of refusals.
 
-use super::{LeftAlone, Step, Upsert};
+use super::{Step, Upsert};
 use crate::error::Error;
 use crate::id::Ucid;
 use crate::limits;
 use crate::service::identity::{Alias, Lead, Root};
-use crate::service::record::Look;
+use crate::service::record::{LeftAlone, Look};
 use crate::strategy::Why;
 
 impl Upsert<'_> {
     /// Whose profiles the record leaves alone: by this look, and by earlier ones whose value has moved since.
     pub(super) fn left_alone(&self, look: &Look) -> Vec<LeftAlone> {
-        let mut all = self.left.clone();
+        let mut all = self.so_far.left.clone();
         for refusal in &look.decision.refusals {
             let (by, other) = (refusal.by, look.people[refusal.profile].ucid);
             all.retain(|left| left.by != by);
