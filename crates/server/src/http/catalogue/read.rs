@@ -135,7 +135,9 @@ fn derivations(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Vec<D
 
 fn derivation(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Derivation {
     let (mut kind, mut algorithm, mut writing) = (None, None, None);
-    for (name, json) in faults.object(json, place).into_iter().flatten() {
+    let nothing = Derivation { kind: "".into(), algorithm: Algorithm::Sha256, writing: Writing::Lower };
+    let Some(members) = faults.object(json, place) else { return nothing };
+    for (name, json) in members {
         match &**name {
             "kind" => kind = Some(json),
             "algorithm" => algorithm = Some(json),
@@ -151,8 +153,8 @@ fn derivation(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Deriva
     let writing = fields::required(faults, writing, at).and_then(|json| one_of(faults, json, at, &WRITINGS));
     Derivation {
         kind: kind.into(),
-        algorithm: algorithm.unwrap_or(Algorithm::Sha256),
-        writing: writing.unwrap_or(Writing::Lower),
+        algorithm: algorithm.unwrap_or(nothing.algorithm),
+        writing: writing.unwrap_or(nothing.writing),
     }
 }
 
