@@ -38,6 +38,7 @@ pub fn holdings<'a>(tiles: &'a Tiles, rules: &'a Rules, now: Ms) -> Vec<Holding<
             let (rule, group) = (rules.rule(kind), rules.catalogue.group_of_kind(kind));
             Holding { tile, held, rule, group, former: held.former || is_displaced(tiles, held) }
         })
+        .filter(|holding| holding.rule.is_primary() || !holding.former)
         .collect();
     if all.iter().any(|holding| holding.rule.keep.is_some()) {
         displace(&mut all, rules);

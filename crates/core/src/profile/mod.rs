@@ -64,6 +64,11 @@ impl Live {
         self.pending.is_some() || !self.releasing.is_empty() || self.split.is_some() || self.source.is_some()
     }
 
+    /// Whether a tile that a redirect led to this row is not here, nor on its way: it was split out since.
+    pub(crate) fn has_lost(&self, tile: Ucid) -> bool {
+        self.pending.is_none() && !self.tiles.contains_key(&tile)
+    }
+
     /// Which tile lists the identifier of this hash.
     pub fn holder(&self, hash: RowHash) -> Option<Ucid> {
         self.tiles.iter().find(|(_, tile)| tile.holds(hash)).map(|(ucid, _)| *ucid)

@@ -217,14 +217,17 @@ impl Identity<'_> {
             if View::is_live(&row.value) {
                 let view = View::new(&row.value).map_err(crate::store::StoreError::from)?;
                 let current = !view.is_busy() && view.model() == self.rules.stamp() && is_valid(self.service, &view);
-                if current && hash.is_some_and(|hash| !view.lists(hash)) {
+                let lists = hash.map(|hash| view.lists(hash));
+                if current && lists == Some(false) && ucid == tile {
                     return Ok(Look::Nothing);
                 }
-                if current && whole {
+                if current && whole && (lists == Some(true) || ucid == tile) {
                     return Ok(Look::Ready(ucid, view.etag().into(), view.answer()));
                 }
             }
             ucid = match codec::decode(&row.value).map_err(crate::store::StoreError::from)? {
+                // The tile was split out since the redirect was read: the way is walked again.
+                Profile::Live(live) if ucid != tile && live.has_lost(tile) => tile,
                 Profile::Live(live) => {
                     let root = Root { ucid, version: Some(row.version), live: Arc::new(live) };
                     return Ok(Look::Row(self.parted(&root, tile).await?.unwrap_or(root)));

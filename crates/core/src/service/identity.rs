@@ -288,13 +288,18 @@ impl Identity<'_> {
     }
 
     /// Follows redirects from a tile. Each leads to a smaller UCID, so they end. A tile that is being split out is
-    /// already at its new row once that is live.
+    /// already at its new row once that is live. A row that a redirect leads to and that has nothing of the tile is newer
+    /// than the redirect as it was read, so the way is walked again.
     pub(crate) async fn follow(&self, tile: Ucid) -> Result<End, StoreError> {
         let mut ucid = tile;
         for _ in 0..limits::REDIRECTS {
             let (version, profile) = self.row(ucid).await?;
             ucid = match profile {
                 Profile::Live(live) => {
+                    if ucid != tile && live.has_lost(tile) {
+                        ucid = tile;
+                        continue;
+                    }
                     let root = Root { ucid, version, live: Arc::new(live) };
                     let parted = self.parted(&root, tile).await?;
                     return Ok(End::Live(parted.unwrap_or(root)));

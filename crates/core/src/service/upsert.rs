@@ -249,6 +249,10 @@ impl Upsert<'_> {
             self.identity.note_refused(Code::NoUsableIdentifier.as_str(), self.write, Vec::new()).await?;
             return Err(Code::NoUsableIdentifier.into());
         }
+        if look.decision.is_of_nothing() {
+            self.so_far.left.clear(); // what was left alone has become the person since
+            return Ok(Round::Again);
+        }
         self.check(&look)?;
         let draft = self.draft(&look)?;
         self.check_precondition(&look)?;
@@ -380,7 +384,11 @@ impl Upsert<'_> {
                 return Ok(Step::Taken);
             }
             if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
-                self.so_far.left = self.left_alone(look);
+                if look.decision.fates[by] == Fate::Take {
+                    let left = self.left_alone(look);
+                    self.so_far.left =
+                        left.into_iter().filter(|left| left.by == by || self.so_far.left.contains(left)).collect();
+                }
                 self.take(root, hash).await?;
                 return Ok(Step::Taken);
             }

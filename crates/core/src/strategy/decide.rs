@@ -166,6 +166,14 @@ pub struct Decision {
     pub unusable: bool,
 }
 
+impl Decision {
+    /// Whether nobody is the person and nothing of the record would be theirs.
+    pub(crate) fn is_of_nothing(&self) -> bool {
+        let stays = |fate: &Fate| matches!(fate, Fate::Stays | Fate::Blocked);
+        self.person.is_none() && self.fates.iter().all(stays)
+    }
+}
+
 /// Decides. `ucid` is the person that the record names by UCID; `may_meet` says, of the people together so far and a
 /// further one, whether rule d lets them join.
 pub fn decide(

@@ -136,7 +136,8 @@ impl Check {
 
     fn not_deleted(&self, watch: &Watch, error: &Error) -> Result<(), Wrong> {
         is_no_fault_of_ours(error)?;
-        let done = self.erasures.contains_key(&watch.first);
+        // Another attempt at the same request may have done it since this one looked.
+        let done = self.erasures.contains_key(&watch.first) && self.erasers.contains(&watch.op);
         match error.code {
             Code::StoreUnavailable if self.erasers.contains(&watch.op) => {
                 Err("nothing was done, it says, and somebody is erased".into())

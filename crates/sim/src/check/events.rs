@@ -254,8 +254,11 @@ impl Check {
         let Asking::Delete(sought, _) = &asked.what else { return Err("erased by what is not a delete".into()) };
         let people = self.people_of(realm);
         let person = people.persons.get(&root).cloned().unwrap_or_default();
+        // Also what had expired is listed, and tells whose it was.
+        let held = old.tiles.values().flat_map(|tile| &tile.identifiers);
+        let listed: BTreeSet<Id> = held.map(super::row::id_of).collect::<Result<_, _>>()?;
         let means = |sought: &Sought| match sought {
-            Sought::Id(id) => person.holds(*id).is_some(),
+            Sought::Id(id) => person.holds(*id).is_some() || listed.contains(id),
             Sought::Ucid(ucid) => person.tiles.contains(ucid),
         };
         let places: Vec<usize> = (0..sought.len()).filter(|place| means(&sought[*place])).collect();
@@ -266,9 +269,7 @@ impl Check {
             return Err("erased at a moment before the last that was said".into());
         }
         let gone = people.erase(root, erased.at);
-        // Also what had expired is known to be theirs: replays by it do not bring them back.
-        for held in old.tiles.values().flat_map(|tile| &tile.identifiers) {
-            let id = super::row::id_of(held)?;
+        for id in listed {
             let last = people.erased.entry(id).or_default();
             *last = erased.at.max(*last);
         }
