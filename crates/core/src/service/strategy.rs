@@ -83,15 +83,20 @@ impl Service {
     /// Changes them. [`Code::BadBlocklist`] with every fault in it.
     pub async fn set_blocked_values(&self, org: OrgId, blocked: &BlockedValues) -> Result<(), Error> {
         self.org(org).await?;
-        let fault = |pointer: String, detail: &'static str| {
-            let faults = vec![Fault { pointer, detail: detail.into() }];
-            Err(Error { faults, ..Code::BadBlocklist.into() })
-        };
+        let fault = |pointer: String, detail: &'static str| Fault { pointer, detail: detail.into() };
+        let mut faults: Vec<Fault> = Blocklist::faults(&blocked.patterns)
+            .map(|(place, why)| fault(format!("/patterns/{place}"), why))
+            .collect();
         if blocked.values.len() + blocked.patterns.len() > limits::BLOCKED_VALUES {
-            return fault("".into(), "holds more than 1000 values and patterns");
+            faults.push(fault("/values".into(), "there are more than 1000 values and patterns"));
         }
-        if let Err((place, why)) = Blocklist::new(blocked.values.clone(), &blocked.patterns) {
-            return fault(format!("/patterns/{place}"), why);
+        if faults.is_empty()
+            && let Err((_, why)) = Blocklist::new(Vec::new(), &blocked.patterns)
+        {
+            faults.push(fault("/patterns".into(), why));
+        }
+        if !faults.is_empty() {
+            return Err(Error { faults, ..Code::BadBlocklist.into() });
         }
         self.records
             .modify(&tables::blocked_values(org), |_: Option<BlockedValues>| Ok((Some(blocked.clone()), ())))

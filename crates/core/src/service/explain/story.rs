@@ -32,8 +32,12 @@ pub(super) fn tell(person: &Person<'_>) -> Vec<String> {
 /// Why two profiles became one.
 pub(super) fn why_merged(person: &Person<'_>, link: &LinkFact) -> String {
     let (class, priority) = link.grounds.rank;
+    let others: Vec<RowHash> =
+        link.identifiers.iter().copied().filter(|hash| person.same(*hash) != person.same(link.by)).collect();
+    let mut others = names(person, &others);
+    let other = if others.len() == 1 { others.remove(0) } else { "what is listed before it".into() };
     format!(
-        "{} carried {}: {} ({}, priority {priority}) led to the one, what is listed before it to the other, and nothing kept the two apart.",
+        "{} carried {}. {other} led to the one, {} ({}, priority {priority}) to the other, and nothing kept the two apart.",
         by(&link.request, &link.source),
         listed(names(person, &link.identifiers)),
         named(person, link.by),
