@@ -112,9 +112,8 @@ impl Blocklist {
 
     /// Which patterns cannot be read, by their places, and why.
     pub fn faults(patterns: &[Box<str>]) -> impl Iterator<Item = (usize, &'static str)> {
-        let fits = |pattern: &str| {
-            regex::RegexBuilder::new(pattern).size_limit(crate::limits::PATTERN_BYTES).build().is_ok()
-        };
+        let fits =
+            |pattern: &str| regex::RegexBuilder::new(pattern).size_limit(crate::limits::PATTERN_BYTES).build().is_ok();
         let wrong = patterns.iter().enumerate().filter(move |(_, pattern)| !fits(pattern));
         wrong.map(|(place, _)| (place, "is not a regular expression, or too large a one"))
     }

@@ -84,9 +84,8 @@ impl Service {
     pub async fn set_blocked_values(&self, org: OrgId, blocked: &BlockedValues) -> Result<(), Error> {
         self.org(org).await?;
         let fault = |pointer: String, detail: &'static str| Fault { pointer, detail: detail.into() };
-        let mut faults: Vec<Fault> = Blocklist::faults(&blocked.patterns)
-            .map(|(place, why)| fault(format!("/patterns/{place}"), why))
-            .collect();
+        let mut faults: Vec<Fault> =
+            Blocklist::faults(&blocked.patterns).map(|(place, why)| fault(format!("/patterns/{place}"), why)).collect();
         if blocked.values.len() + blocked.patterns.len() > limits::BLOCKED_VALUES {
             faults.push(fault("/values".into(), "there are more than 1000 values and patterns"));
         }

@@ -109,17 +109,15 @@ fn people(both: &[Value]) -> String {
         let ids = person["ids"].as_object().into_iter().flatten().filter(|(group, _)| *group != "linkedUcid");
         let values = ids.flat_map(|(group, elements)| {
             elements.as_array().into_iter().flatten().filter_map(move |element| {
-                Some(format!("{group}={}", element.get(group).or_else(|| element.as_object()?.values().next())?.as_str()?))
+                Some(format!(
+                    "{group}={}",
+                    element.get(group).or_else(|| element.as_object()?.values().next())?.as_str()?
+                ))
             })
         });
         let linked = person["ids"]["linkedUcid"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let text = |name: &str| person[name].as_str().unwrap_or_default().to_owned();
-        vec![
-            text("ucid"),
-            text("region"),
-            values.collect::<Vec<_>>().join(" "),
-            linked.collect::<Vec<_>>().join(" "),
-        ]
+        vec![text("ucid"), text("region"), values.collect::<Vec<_>>().join(" "), linked.collect::<Vec<_>>().join(" ")]
     };
     table(&["UCID", "REGION", "IDENTIFIERS", "LINKED"], &both.iter().map(row).collect::<Vec<_>>())
 }

@@ -6,12 +6,12 @@
 mod records;
 mod words;
 
+use super::Common;
 use super::catalogue::catalogue_of;
 use super::client::Client;
 use super::input;
 use super::output::{Failure, Output};
 use super::strategy::strategy_of;
-use super::Common;
 use crate::http::{catalogue as catalogues, strategy as strategies};
 use crate::json;
 use crate::problem::Problem;

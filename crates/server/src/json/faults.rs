@@ -80,15 +80,9 @@ impl Faults {
     }
 
     /// The same, unless something is wrong there, or around it, already.
-    pub fn add_beside(
-        &mut self,
-        code: impl Into<Code>,
-        pointer: String,
-        detail: impl Into<Cow<'static, str>>,
-    ) {
-        let around = |known: &str| {
-            pointer.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+    pub fn add_beside(&mut self, code: impl Into<Code>, pointer: String, detail: impl Into<Cow<'static, str>>) {
+        let around =
+            |known: &str| pointer.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if !self.0.iter().any(|(_, fault)| around(&fault.pointer)) {
             self.add_at(code, pointer, detail);
         }

@@ -83,9 +83,18 @@ async fn every_fault_is_told_at_once_and_changes_nothing() {
             problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
         at.sort_unstable();
         let expected = [
-            "/attributes/$x", "/attributes/age/type", "/colour", "/consents/ads/ttlDays", "/consents/news/ttlDays",
-            "/groups/g/atomic", "/kinds/_mine", "/kinds/email/derives/0/algorithm", "/kinds/email/derives/1",
-            "/kinds/email/form", "/kinds/email/x", "/kinds/plain/keepRaw",
+            "/attributes/$x",
+            "/attributes/age/type",
+            "/colour",
+            "/consents/ads/ttlDays",
+            "/consents/news/ttlDays",
+            "/groups/g/atomic",
+            "/kinds/_mine",
+            "/kinds/email/derives/0/algorithm",
+            "/kinds/email/derives/1",
+            "/kinds/email/form",
+            "/kinds/email/x",
+            "/kinds/plain/keepRaw",
         ];
         assert_eq!(at, expected);
     }

@@ -48,7 +48,10 @@ async fn four_merges_and_one_refused_link_are_told() {
 
     assert_eq!(told["refusedLinks"].as_array().unwrap().len(), 1);
     let refused = &told["refusedLinks"][0];
-    assert_eq!((&refused["kind"], &refused["rule"], &refused["request"]), (&json!("email"), &json!("2a"), &json!("req-11")));
+    assert_eq!(
+        (&refused["kind"], &refused["rule"], &refused["request"]),
+        (&json!("email"), &json!("2a"), &json!("req-11"))
+    );
     assert_eq!(refused["leftAlone"], world.profile("john").await["ucid"]);
     assert!(!told.to_string().contains("john"), "what is another's is not told");
 }
@@ -95,12 +98,18 @@ async fn it_is_asked_like_a_search() {
     explain(json!({"search": {"user_id": ["jane"]}, "regions": ["US"]})).await.refused(404, "profile.not_found");
     explain(json!({})).await.refused(400, "search.no_identifier");
     explain(json!({"orgId": null})).await.refused(400, "request.no_org_id");
-    explain(json!({"search": {"user_id": ["jane"]}, "fetch": {}})).await.wrong_at("request.unknown_member", &["/fetch"]);
-    explain(json!({"search": {"user_id": ["1", "2", "3", "4", "5", "6"]}})).await.refused(400, "search.too_many_values");
+    explain(json!({"search": {"user_id": ["jane"]}, "fetch": {}}))
+        .await
+        .wrong_at("request.unknown_member", &["/fetch"]);
+    explain(json!({"search": {"user_id": ["1", "2", "3", "4", "5", "6"]}}))
+        .await
+        .refused(400, "search.too_many_values");
     explain(json!({"orgId": OTHER_ORG, "search": {"user_id": ["jane"]}})).await.refused(403, "auth.org");
     let by_root = |body| world.admin(Method::POST, "/identity/_explain", body).key(ROOT_KEY);
     assert_eq!(by_root(json!({"search": {"user_id": ["jane"]}})).await.ok(), json!([told]));
-    by_root(json!({"orgId": ORG, "search": {"user_id": ["jane"]}})).await.wrong_at("request.unknown_member", &["/orgId"]);
+    by_root(json!({"orgId": ORG, "search": {"user_id": ["jane"]}}))
+        .await
+        .wrong_at("request.unknown_member", &["/orgId"]);
 }
 
 #[tokio::test]

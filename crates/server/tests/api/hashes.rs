@@ -27,9 +27,7 @@ const PHONE_HASHES: [(&str, &str, &str, &str); 3] = [
 ];
 
 fn derives(hashes: &[(&str, &str, &str, &str)]) -> serde_json::Value {
-    let derivation = |(kind, algorithm, writing, _): &(&str, &str, &str, &str)| {
-        json!({"kind": kind, "algorithm": algorithm, "writing": writing})
-    };
+    let derivation = |(kind, algorithm, writing, _): &(&str, &str, &str, &str)| json!({"kind": kind, "algorithm": algorithm, "writing": writing});
     hashes.iter().map(derivation).collect()
 }
 

@@ -49,10 +49,11 @@ async fn a_page_is_continued_by_its_cursor() {
     }
     let expected: Vec<u64> = (0..5).rev().map(|n| NOW + n * 60_000).collect();
     assert_eq!(seen, expected);
-    cases.world.get(&format!("{ADMIN}/refused?limit=0&cursor=x&y=1")).await.wrong_at(
-        "request.invalid",
-        &["?limit", "?cursor", "?y"],
-    );
+    cases
+        .world
+        .get(&format!("{ADMIN}/refused?limit=0&cursor=x&y=1"))
+        .await
+        .wrong_at("request.invalid", &["?limit", "?cursor", "?y"]);
     cases.world.get(&format!("{ADMIN}/refused")).key(&cases.world.other_key).await.refused(403, "auth.org");
 }
 

@@ -78,9 +78,20 @@ async fn every_fault_is_told_at_once_and_changes_nothing() {
         problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
     at.sort_unstable();
     let mut expected = vec![
-        "/exclusive", "/kinds/0/class", "/kinds/0/colour", "/kinds/0/contested", "/kinds/0/keep", "/kinds/0/priority",
-        "/kinds/0/ttlDays", "/kinds/1/kind", "/kinds/2/kind", "/kinds/3/kind", "/kinds/3/priority", "/kinds/4/kind",
-        "/kinds/5", "/x",
+        "/exclusive",
+        "/kinds/0/class",
+        "/kinds/0/colour",
+        "/kinds/0/contested",
+        "/kinds/0/keep",
+        "/kinds/0/priority",
+        "/kinds/0/ttlDays",
+        "/kinds/1/kind",
+        "/kinds/2/kind",
+        "/kinds/3/kind",
+        "/kinds/3/priority",
+        "/kinds/4/kind",
+        "/kinds/5",
+        "/x",
     ];
     expected.sort_unstable();
     assert_eq!(at, expected);

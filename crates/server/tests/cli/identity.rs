@@ -37,7 +37,10 @@ fn a_strategy_is_tried_without_a_server_and_nothing_is_stored() {
     let [first, second] = [json!("P1"), json!("P2")];
     let third = json!("P3");
     let expected = [
-        (&first, Some("new")), (&second, Some("new")), (&first, Some("joined")), (&third, Some("new")),
+        (&first, Some("new")),
+        (&second, Some("new")),
+        (&first, Some("joined")),
+        (&third, Some("new")),
         (&Value::Null, Some("refused")),
     ];
     assert_eq!(outcomes, expected);
@@ -63,9 +66,11 @@ fn a_strategy_is_tried_without_a_server_and_nothing_is_stored() {
 #[test]
 fn records_may_be_an_array_and_what_is_wrong_with_one_is_told() {
     let dir = directory();
-    let try_it = |text: &str| run(onefold(dir.path()).args(["strategy", "test", &file(dir.path(), "r", text), "--json"]));
+    let try_it =
+        |text: &str| run(onefold(dir.path()).args(["strategy", "test", &file(dir.path(), "r", text), "--json"]));
     let array = try_it(r#"[{"ids": {"user_id": "u"}, "orgId": 77, "region": "UK"}, {"ids": {"user_id": "u"}}]"#);
-    let people: Vec<Value> = array.json()["records"].as_array().unwrap().iter().map(|one| one["person"].clone()).collect();
+    let people: Vec<Value> =
+        array.json()["records"].as_array().unwrap().iter().map(|one| one["person"].clone()).collect();
     assert_eq!(people, ["P1", "P2"], "people are never joined across regions");
     for (text, code) in [
         ("", "cli.input"),
@@ -80,7 +85,8 @@ fn records_may_be_an_array_and_what_is_wrong_with_one_is_told() {
         let ran = try_it(text);
         assert_eq!((ran.status, ran.json()["code"].as_str()), (1, Some(code)), "{text}");
     }
-    let second = run(onefold(dir.path()).args(["strategy", "test", &file(dir.path(), "r", "{\"ids\":{\"a\":\"b\"}}\n{}")]));
+    let second =
+        run(onefold(dir.path()).args(["strategy", "test", &file(dir.path(), "r", "{\"ids\":{\"a\":\"b\"}}\n{}")]));
     assert!(second.status == 1 && second.stderr.contains("record 2"), "{second:?}");
     let strategy = file(dir.path(), "s", r#"{"mode": "custom", "kinds": [{"kind": "a", "class": "best"}]}"#);
     let records = file(dir.path(), "r", RECORDS);

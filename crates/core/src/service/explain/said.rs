@@ -37,7 +37,8 @@ pub(super) fn attributes(root: &Root, held: &[Holding<'_>], rules: &Rules, now: 
 /// For every preference: what each profile says of it.
 pub(super) fn preferences(root: &Root) -> Json {
     let tiles = &root.live.tiles;
-    let all = || tiles.iter().flat_map(|(ucid, tile)| tile.preferences.iter().map(move |(name, said)| (*ucid, name, said)));
+    let all =
+        || tiles.iter().flat_map(|(ucid, tile)| tile.preferences.iter().map(move |(name, said)| (*ucid, name, said)));
     let mut told = Map::new();
     for (ucid, name, said) in all() {
         let won = newest(all().filter(|(_, other, _)| *other == name).map(|(ucid, _, said)| (ucid, said.ts)));
@@ -54,7 +55,8 @@ pub(super) fn preferences(root: &Root) -> Json {
 pub(super) fn consents(root: &Root, held: &[Holding<'_>], rules: &Rules, now: Ms) -> Json {
     let tiles = &root.live.tiles;
     let shown = fold(tiles, held, rules, now).consents;
-    let all = || tiles.iter().flat_map(|(ucid, tile)| tile.consents.iter().map(move |(name, said)| (*ucid, name, said)));
+    let all =
+        || tiles.iter().flat_map(|(ucid, tile)| tile.consents.iter().map(move |(name, said)| (*ucid, name, said)));
     let yes = |given: bool| json!(if given { "yes" } else { "no" });
     let mut told = Map::new();
     for (ucid, name, said) in all() {

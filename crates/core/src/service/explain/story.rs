@@ -67,7 +67,8 @@ fn now(person: &Person<'_>) -> Vec<String> {
     let mut lines = vec![format!("Now one person, made of {made_of}, with {}.", listed(names(person, &of(false))))];
     let former = names(person, &of(true));
     if !former.is_empty() {
-        lines.push(format!("Former values, not shown, which still lead here when they come alone: {}.", listed(former)));
+        lines
+            .push(format!("Former values, not shown, which still lead here when they come alone: {}.", listed(former)));
     }
     for (ucid, tile) in tiles {
         let who = short(person, *ucid);

@@ -28,7 +28,8 @@ impl Upsert<'_> {
     /// Identifiers of the record that took no part because their value is blocked, each once.
     pub(super) fn blocked<'l>(&'l self, look: &'l Look) -> impl Iterator<Item = usize> + 'l {
         let same = |by: usize| self.record.carried[by].same;
-        look.blocked().filter(move |by| !look.blocked().take_while(|other| other < by).any(|other| same(other) == same(*by)))
+        look.blocked()
+            .filter(move |by| !look.blocked().take_while(|other| other < by).any(|other| same(other) == same(*by)))
     }
 
     /// Kinds of the record whose profile was left alone by rule d.

@@ -4,7 +4,7 @@ use super::super::output::{Failure, table};
 use super::{Stage, failed, problem_json, refused};
 use crate::http::upsert::Draft;
 use crate::json::Json;
-use crate::problem::Problem;
+use crate::problem::{Problem, ServerCode};
 use onefold_core::error::Error;
 use onefold_core::id::{Region, Ucid};
 use onefold_core::rules::Rules;
@@ -46,6 +46,9 @@ pub(super) async fn tell(stage: &Stage, records: Vec<Json<'_>>) -> Result<Tried,
         stage.tick();
         let number = at + 1;
         let about = |problem: Problem| refused(&problem).about(&format!("record {number}"));
+        if !matches!(record, Json::Object(_)) {
+            return Err(about(Problem::at(ServerCode::Invalid, String::new())));
+        }
         let draft = Draft::read(&complete(record, stage), &stage.org).map_err(about)?;
         teller.give(draft.write("strategy test".into(), &format!("record-{number}"))).await.map_err(failed)?;
     }
@@ -60,11 +63,8 @@ fn complete<'a>(record: Json<'a>, stage: &Stage) -> Json<'a> {
     let Json::Object(mut members) = record else { return record };
     let region = stage.org.regions.first().map(Region::to_string).unwrap_or_default();
     let number = i64::try_from(stage.org.id.get()).unwrap_or(i64::MAX);
-    let defaults = [
-        ("orgId", Json::Integer(number)),
-        ("region", Json::Text(region.into())),
-        ("upsert", Json::Object(Vec::new())),
-    ];
+    let defaults =
+        [("orgId", Json::Integer(number)), ("region", Json::Text(region.into())), ("upsert", Json::Object(Vec::new()))];
     for (name, default) in defaults {
         if members.iter().all(|(known, _)| known != name) {
             members.push((name.into(), default));
@@ -139,12 +139,7 @@ impl Teller<'_> {
         Ok(serde_json::from_slice(&found.body).unwrap_or_default())
     }
 
-    async fn done(
-        &mut self,
-        write: &Write,
-        before: &[(String, Ucid)],
-        written: Written,
-    ) -> Result<Outcome, Error> {
+    async fn done(&mut self, write: &Write, before: &[(String, Ucid)], written: Written) -> Result<Outcome, Error> {
         let person = written.ucid;
         let known = self.names.contains_key(&person);
         if !known {
@@ -272,7 +267,8 @@ impl Tried {
     /// For people.
     pub(super) fn text(&self) -> String {
         let record = |(at, outcome): (usize, &Outcome)| {
-            let kept = |kinds: &[String], what: &str| (!kinds.is_empty()).then(|| format!("{what}: {}", kinds.join(", ")));
+            let kept =
+                |kinds: &[String], what: &str| (!kinds.is_empty()).then(|| format!("{what}: {}", kinds.join(", ")));
             let more = [kept(&outcome.not_attached, "notAttached"), kept(&outcome.not_linked, "notLinked")];
             let why = outcome.why.iter().cloned().chain(more.into_iter().flatten());
             vec![

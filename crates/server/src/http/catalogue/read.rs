@@ -13,13 +13,8 @@ use std::collections::BTreeMap;
 /// Values and their names on the wire.
 pub(super) type Names<T, const N: usize> = [(&'static str, T); N];
 
-pub(super) const FORMS: Names<Form, 5> = [
-    ("none", Form::None),
-    ("email", Form::Email),
-    ("phone", Form::Phone),
-    ("uuid", Form::Uuid),
-    ("hash", Form::Hash),
-];
+pub(super) const FORMS: Names<Form, 5> =
+    [("none", Form::None), ("email", Form::Email), ("phone", Form::Phone), ("uuid", Form::Uuid), ("hash", Form::Hash)];
 pub(super) const ALGORITHMS: Names<Algorithm, 3> =
     [("sha256", Algorithm::Sha256), ("md5", Algorithm::Md5), ("sha1", Algorithm::Sha1)];
 pub(super) const WRITINGS: Names<Writing, 6> = [
@@ -201,8 +196,7 @@ fn consent(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>, before: Opti
     let at = &place.member("ttlDays");
     if said.is_some() || ttl_days.is_none() {
         let json = fields::required(faults, said, at);
-        ttl_days =
-            json.and_then(|json| faults.integer(json, at, 1..=36_500, "must be an integer from 1 to 36500"));
+        ttl_days = json.and_then(|json| faults.integer(json, at, 1..=36_500, "must be an integer from 1 to 36500"));
     }
     ConsentEntry { ttl_days: ttl_days.unwrap_or(1) }
 }
