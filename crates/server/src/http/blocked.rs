@@ -9,7 +9,7 @@ use crate::auth::Administrator;
 use crate::body;
 use crate::json::{self, Faults, Json, Place};
 use crate::limits::{BODY_BYTES, LARGE_BODY_BYTES};
-use crate::problem::{Problem, ServerCode};
+use crate::problem::Problem;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -79,9 +79,10 @@ pub async fn lift(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
     let (org, blocked) = wire::path(path)?;
-    let (id, BlockedId(hash)) = (org_id(&org)?, blocked.parse().map_err(|()| ServerCode::NoSuchUrl)?);
+    let id = org_id(&org)?;
     who.check_org(id)?;
     app.service.org(id).await?;
+    let BlockedId(hash) = blocked.parse().map_err(|()| Error::from(Code::BlockedUnknown))?;
     let value = app.service.blocked_value(id, hash).await?.ok_or(Error::from(Code::BlockedUnknown))?;
     let tenant = app.service.tenant(id, Arc::new(app.service.rules(id).await?));
     tenant.lift_block(value.region, hash).await?;

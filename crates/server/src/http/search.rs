@@ -56,7 +56,7 @@ where
     let body = body::read(app, &head.headers, body, body_limit(&caller)).await?;
     let wanted = Wanted::read(&json::parse(&body)?, &caller)?;
     caller.check_org(wanted.org)?;
-    let found = caller.tenant(&app).fetch(&wanted.search).await.map_err(Problem::of_read)?;
+    let found = caller.tenant(app).fetch(&wanted.search).await.map_err(Problem::of_read)?;
     wanted.answer(found)
 }
 

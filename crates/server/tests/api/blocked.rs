@@ -41,7 +41,7 @@ async fn an_administrator_lifts_it_by_its_id_or_by_the_value() {
     let id = list(&world).await["items"][0]["blockedId"].as_str().unwrap().to_owned();
     let lift = |id: &str| world.call(Method::DELETE, &format!("{ADMIN}/blocked/{id}"));
     lift(&id).key(&world.other_key).await.refused(403, "auth.org");
-    lift("nonsense").await.refused(404, "request.no_such_url");
+    lift("nonsense").await.refused(404, "blocked.unknown");
     lift(&"0".repeat(32)).await.refused(404, "blocked.unknown");
     lift(&id).await.no_content();
     assert_eq!(list(&world).await["items"], json!([]));

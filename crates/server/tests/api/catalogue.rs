@@ -115,6 +115,22 @@ async fn it_is_of_one_organisation_and_holds_at_once() {
 }
 
 #[tokio::test]
+async fn values_of_a_kind_that_is_marked_as_a_device_move_to_whom_used_them_last() {
+    let world = world().await;
+    let write = async |user: &str| {
+        world.clock.advance(1);
+        world.write(json!({"ids": {"user_id": user, "tv": "t"}})).await.ok()[0].take()
+    };
+    write("u1").await;
+    assert_eq!(write("u2").await["notAttached"], json!(["tv"]), "unknown kinds stay");
+    patch(&world, json!({"kinds": {"tv": {"device": true}}})).await.ok();
+    let second = write("u2").await;
+    assert_eq!(second.get("notAttached"), None);
+    assert_eq!(world.find("tv", "t").await.ok()[0]["ucid"], second["ucid"]);
+    assert!(world.profile("u1").await["ids"].get("tv").is_none());
+}
+
+#[tokio::test]
 async fn a_typed_attribute_takes_only_its_type_and_every_fault_is_told() {
     let world = world().await;
     let types = ["string", "integer", "double", "boolean", "timestamp", "list"];
