@@ -195,6 +195,11 @@ impl Config {
             Focus::Strategies | Focus::Oracle => (dice.chance(0.5), true),
             Focus::Reads | Focus::Claims | Focus::Erasing => (false, false),
         };
+        if matches!(focus, Focus::Splits | Focus::Strategies) && dice.chance(0.7) {
+            (self.orgs, self.regions, self.identifiers, self.kinds) = (1, 1, 4, 4);
+            (self.at_once, self.operations) = (self.at_once.max(3), self.operations.max(9));
+            self.by_ucid = 0.0;
+        }
         if splits {
             (self.weights[5], self.weights[6]) = (dice.between(2, 4), dice.pick(&[0, 0, 1]));
             self.operations += 3;
@@ -213,7 +218,7 @@ impl Config {
     fn strategy(&mut self, dice: &mut Dice) {
         self.literal = false;
         self.shared = dice.pick(&[0.0, 0.5]);
-        self.kinds = dice.between(2, self.identifiers.min(4));
+        self.kinds = dice.between(2, self.identifiers.min(3));
         let ttl = dice.chance(0.3);
         let mode = if dice.chance(0.25) {
             Mode::Default { exclusive: vec!["kind0".into()] }

@@ -161,7 +161,9 @@ fn one(config: &Config, dice: &mut Dice, number: usize, before: &[Op]) -> Op {
         4 => op(What::Sweep),
         _ if number < 2 => op(What::Upsert(upsert(config, dice, number))),
         which => {
-            let (one, other) = (dice.below(number), dice.below(number));
+            let writes: Vec<usize> = (0..number).filter(|op| matches!(before[*op].what, What::Upsert(_))).collect();
+            let pick = |dice: &mut Dice| if writes.is_empty() { dice.below(number) } else { dice.pick(&writes) };
+            let (one, other) = (pick(dice), pick(dice));
             let what = if which == 5 { What::Split(one, other) } else { What::Lift(one, other) };
             Op { what, node, realm: before[one].realm }
         }

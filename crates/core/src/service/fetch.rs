@@ -3,7 +3,7 @@
 //! The common case reads two rows, the alias and the profile, sees in the profile's head that it lists the identifier,
 //! and sends the answer that stands in it. Everything else (a merge under way, a projection) goes the long way round.
 
-use super::identity::{Identity, Root};
+use super::identity::{End, Identity, Root};
 use super::{Service, Tenant};
 use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
@@ -155,15 +155,42 @@ impl Identity<'_> {
         search: &Search,
         hits: &mut Vec<Hit<'a>>,
     ) -> Result<(), Error> {
-        let lead = self.resolve(hash).await?;
         let most = if rule.is_primary() { 1 } else { limits::SHARED_FOUND };
-        if lead.is_shared() && !rule.is_primary() && !search.allow_shared {
+        let holders = self.seen_holders(hash).await?;
+        let one = holders.iter().all(|(_, root)| *root == holders[0].1);
+        if !one && !rule.is_primary() && !search.allow_shared {
             return Ok(());
         }
-        for holder in lead.holders.iter().take(most) {
-            self.find_tile(holder.tile, Some(hash), sought, search, hits).await?;
+        for (tile, _) in holders.iter().take(most) {
+            self.find_tile(*tile, Some(hash), sought, search, hits).await?;
         }
         Ok(())
+    }
+
+    /// The tiles that hold an identifier, the last to communicate it first, and whose they are as a reader sees the rows:
+    /// also a loser's that is sealed and not yet absorbed.
+    async fn seen_holders(&self, hash: RowHash) -> Result<Vec<(Ucid, Ucid)>, Error> {
+        let alias = self.alias(hash).await?.1;
+        let mut holders = Vec::new();
+        for tile in alias.owners.iter().rev() {
+            if let Some(root) = self.seen(*tile).await?
+                && self.shows(&root.live, *tile, Some(hash))
+            {
+                holders.push((*tile, root.ucid));
+            }
+        }
+        Ok(holders)
+    }
+
+    /// The person that a tile has come to, as a reader sees the row.
+    async fn seen(&self, tile: Ucid) -> Result<Option<Root>, Error> {
+        for _ in 0..limits::ROUNDS {
+            let End::Live(root) = self.follow(tile).await? else { return Ok(None) };
+            if let Some(root) = self.as_seen(root).await? {
+                return Ok(Some(root));
+            }
+        }
+        Err(Code::Contention.into())
     }
 
     /// The person that a tile has come to, if they hold the identifier.

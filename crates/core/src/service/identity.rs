@@ -342,7 +342,9 @@ impl Identity<'_> {
         }
         self.leave_ticket(Task::Settle, root.ucid).await?;
         let mut live = Live::clone(&root.live);
-        live.tiles.values_mut().for_each(|tile| tile.identifiers.retain(|held| held.hash != hash));
+        if !self.service.has(Defect::MoveWithoutLeaving) {
+            live.tiles.values_mut().for_each(|tile| tile.identifiers.retain(|held| held.hash != hash));
+        }
         live.releasing.push(hash);
         if self.swap_live(root, live).await?.is_done() {
             self.settle(root.ucid).await?;

@@ -21,7 +21,7 @@ use crate::records::Swap;
 use crate::service::draft::within_limits;
 use crate::service::split::are_apart;
 use crate::service::sweep::Task;
-use crate::strategy::{Holds, Why, judge};
+use crate::strategy::{Holds, Rule, Why, judge};
 use crate::tables::RowHash;
 use std::sync::Arc;
 
@@ -184,7 +184,8 @@ impl Identity<'_> {
         let shown = held.iter().filter(|holding| !holding.former);
         let holds = |holding: &Holding<'_>| {
             let family = self.rules.family(holding.held.identifier.kind()).into();
-            Holds { family, same: holding.held.same, rule: holding.rule }
+            let keep = holding.rule.keep.filter(|_| !self.service.has(Defect::ForgetOneKept));
+            Holds { family, same: holding.held.same, rule: Rule { keep, ..holding.rule } }
         };
         shown.map(holds).collect()
     }

@@ -77,6 +77,12 @@ impl Identity<'_> {
     fn parting(&self, root: &Root, linked: Ucid) -> Live {
         let mut live = Live::clone(&root.live);
         let out = hanging(&live.tiles, linked);
+        if let Some(tile) = live.tiles.get_mut(&linked)
+            && self.service.has(Defect::RestoreWithoutLaterWrites)
+            && tile.link.as_ref().is_some_and(|fact| tile.updated > fact.at)
+        {
+            tile.groups.clear();
+        }
         let via = live.tiles.get_mut(&linked).and_then(|tile| tile.link.take()).map(|fact| fact.via);
         if !self.service.has(Defect::SplitWithoutApart) {
             let left: BTreeSet<Ucid> = via.into_iter().chain([root.ucid]).collect();

@@ -407,14 +407,14 @@ impl Case<'_> {
         match (named.rule.class, leads.former, named.rule.contested) {
             (Class::Secondary | Class::Disabled, ..) => Fate::Attach,
             (Class::Primary, true, _) => Fate::Take,
-            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to, moved) => Fate::Take,
+            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to, together, moved) => Fate::Take,
             (Class::Primary, false, _) => Fate::Stays,
         }
     }
 
-    fn may_move(&self, by: usize, from: usize, moved: &[RowHash]) -> bool {
+    fn may_move(&self, by: usize, from: usize, together: &[usize], moved: &[RowHash]) -> bool {
         let same = self.record[by].same;
-        let apart = self.alone.iter().any(|alone| alone.by == by && alone.why == Why::Apart);
+        let apart = !together.is_empty() && (self.may_meet)(together, from) == Err(Why::Apart);
         let mut left = self.people[from].holds.iter().filter(|held| held.same != same && !moved.contains(&held.same));
         apart || moved.contains(&same) || left.next().is_some()
     }

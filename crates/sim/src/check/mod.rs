@@ -73,8 +73,8 @@ pub(crate) struct Check {
     watches: BTreeMap<usize, Watch>,
     /// What those who repeat a delete take over from earlier attempts at it.
     past: BTreeMap<usize, Vec<watch::Unit>>,
-    /// Where somebody was split.
-    split: BTreeSet<Realm>,
+    /// Where somebody was split, and which profiles must not meet again.
+    split: BTreeMap<Realm, Vec<(Ucid, Ucid)>>,
     /// Whether somebody asked that what was split may meet again.
     lifted: bool,
     /// What each write must come to, where one request comes after another.
@@ -113,7 +113,7 @@ impl Check {
             erased: BTreeSet::new(),
             watches: BTreeMap::new(),
             past: BTreeMap::new(),
-            split: BTreeSet::new(),
+            split: BTreeMap::new(),
             lifted: false,
             foretold: BTreeMap::new(),
             disturbed: false,

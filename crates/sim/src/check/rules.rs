@@ -3,7 +3,7 @@
 use super::row::Content;
 use super::{Check, Wrong};
 use crate::model::Person;
-use crate::ops::{Asking, Id, Realm, identifier};
+use crate::ops::{Asked, Asking, Id, Realm, identifier};
 use onefold_core::id::Ucid;
 use onefold_core::profile::fold::Tiles;
 use onefold_core::profile::{Erased, Live, Profile};
@@ -69,7 +69,7 @@ impl Check {
 
     /// Whether an identifier of a write may have stayed with somebody else: the record named others too.
     pub(super) fn may_stay(&self, realm: Realm, root: Ucid, first: usize) -> bool {
-        let parted = !self.config.literal || self.split.contains(&realm);
+        let parted = !self.config.literal || self.split.contains_key(&realm);
         let mut watches = self.watches.values().filter(|watch| watch.first == first).peekable();
         // Nobody watched any more what a write that came late was about.
         parted && (watches.peek().is_none() || watches.any(|watch| watch.named.iter().any(|person| *person != root)))
@@ -80,6 +80,7 @@ impl Check {
         let tiles = self.visible_tiles(realm, root, live);
         if live.split.is_none() && live.source.is_none() {
             not_apart(&tiles)?;
+            self.were_not_split(realm, &tiles)?;
         }
         self.leaves_in_time(&tiles)?;
         let Some(person) = self.people_of(realm).persons.get(&root).cloned() else { return Ok(()) };
@@ -99,6 +100,13 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    /// What was split is not one again, whatever the rows remember.
+    fn were_not_split(&self, realm: Realm, tiles: &Tiles) -> Result<(), Wrong> {
+        let met = |(one, other): &&(Ucid, Ucid)| tiles.contains_key(one) && tiles.contains_key(other);
+        let met = self.split.get(&realm).and_then(|pairs| pairs.iter().find(met)).filter(|_| !self.lifted);
+        met.map_or(Ok(()), |(one, other)| Err(format!("{one:?} was split from {other:?}, and they are one again")))
     }
 
     /// Values that expire do so a day after they were last received, whatever stamp the write had.
@@ -146,11 +154,17 @@ impl Check {
         if leave != live.tiles {
             return Err("split out with something other than the person had".into());
         }
-        let asked = |what: &Asking| matches!(what, Asking::Split(_, linked) if out.contains(linked));
-        if !self.asked.values().any(|asked_for| asked_for.realm == realm && asked(&asked_for.what)) {
-            return Err("split, and nobody asked for it".into());
+        let asked = |asked: &Asked| match asked.what {
+            Asking::Split(_, linked) if asked.realm == realm && out.contains(&linked) => Some((linked, from)),
+            _ => None,
+        };
+        let pairs: Vec<(Ucid, Ucid)> = self.asked.values().filter_map(asked).collect();
+        match pairs.as_slice() {
+            [] => return Err("split, and nobody asked for it".into()),
+            // Which of several it was cannot be told; then nothing is held against the people afterwards.
+            [pair] => self.split.entry(realm).or_default().push(*pair),
+            _ => drop(self.split.entry(realm).or_default()),
         }
-        self.split.insert(realm);
         self.people_of(realm).split(from, &out, first);
         let seen = self.visible(realm, first, live)?;
         self.is_as_known(realm, first, &seen, live)?;

@@ -103,6 +103,14 @@ impl Check {
         for unit in &mut watch.units {
             let now = self.shows(unit.realm, unit.sought);
             push(&mut unit.seen, now);
+            if let Sought::Id(id) = unit.sought
+                && !self.rule_of(id).is_primary()
+            {
+                // Whom it finds, and that it is shared, are read one after the other.
+                let people = self.people.entry(unit.realm).or_default();
+                let shown = people.holders(id).filter_map(|root| people.shown(unit.realm, root, &self.says));
+                shown.for_each(|shown| push(&mut unit.seen, Some(shown)));
+            }
         }
         let Some((ids, ucid)) = self.upsert_of(watch.first).map(|(plan, asking)| match asking {
             Asking::Upsert { ucid, .. } => (plan.ids.clone(), *ucid),
