@@ -71,6 +71,8 @@ pub enum Why {
     Shared,
     /// The identifier left the profile before the merge.
     Left,
+    /// The value is blocked, and so named nobody.
+    Blocked,
 }
 
 impl Why {
@@ -84,6 +86,7 @@ impl Why {
             Why::Limit => "limit_of_one_person",
             Why::Shared => "shared_value",
             Why::Left => "identifier_left",
+            Why::Blocked => "blocked_value",
         }
     }
 
@@ -93,6 +96,7 @@ impl Why {
             Why::Better => "2a",
             Why::OneKept(_) => "2b",
             Why::BothPrimary => "2c",
+            Why::Blocked => "1",
             Why::Apart | Why::Limit => "2d",
             Why::Shared | Why::Left => "2",
         }
@@ -108,6 +112,7 @@ impl Why {
             Why::Limit => "Together they would have passed a limit of one person.".into(),
             Why::Shared => "The value sits on several profiles, so it joins nobody.".into(),
             Why::Left => "The identifier left the other profile before the two were joined.".into(),
+            Why::Blocked => "The value is blocked: it names nobody, so it was not looked up and is not kept.".into(),
         }
     }
 }
