@@ -74,7 +74,9 @@ struct Authority {
 
 impl Authority {
     fn new() -> Result<Self, DevError> {
-        let mut params = params("Onefold authority for trying", &[])?;
+        // Two that are made here are not taken for each other.
+        let name = format!("Onefold authority for trying {:08x}", rand::random::<u32>());
+        let mut params = params(&name, &[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;

@@ -77,8 +77,8 @@ impl ClientFiles {
         faults: &mut Vec<String>,
     ) -> Option<Arc<dyn ClientCertVerifier>> {
         let roots = noted(roots(&self.ca), faults);
-        let lists = self.crl.as_deref().map_or(Ok(Vec::new()), revocations);
-        let (roots, lists) = (roots?, noted(lists, faults)?);
+        let lists = noted(self.crl.as_deref().map_or(Ok(Vec::new()), revocations), faults);
+        let (roots, lists) = (roots?, lists?);
         // Who cannot be told to be unrevoked is refused, and so is who is judged by a list that is overdue.
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .with_crls(lists)

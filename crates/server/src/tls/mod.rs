@@ -13,6 +13,7 @@ pub use peer::{Peer, fingerprint};
 pub use watch::watch;
 
 use crate::config::Config;
+use crate::limits;
 use files::{ClientFiles, Files, Loaded, Mark};
 use rustls::server::danger::ClientCertVerifier;
 use std::io;
@@ -21,7 +22,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -109,10 +110,18 @@ impl Door {
     pub async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> io::Result<TlsStream<S>> {
         let shaking = async {
             let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
-            TlsAcceptor::from(self.loaded().config.clone()).accept(socket).await
+            Ok::<_, io::Error>(TlsAcceptor::from(self.loaded().config.clone()).accept(socket).into_fallible().await)
         };
-        let shaken = tokio::time::timeout(self.timeout, shaking).await;
-        shaken.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")))
+        match tokio::time::timeout(self.timeout, shaking).await {
+            Ok(shaken) => match shaken? {
+                Ok(stream) => Ok(stream),
+                Err((error, socket)) => {
+                    part(socket).await;
+                    Err(error)
+                }
+            },
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")),
+        }
     }
 
     /// Reads the files again. Where anything is wrong with them, what was read before goes on to hold.
@@ -142,6 +151,23 @@ impl Door {
     fn readings(&self) -> u64 {
         self.readings.load(Ordering::SeqCst)
     }
+}
+
+/// Lets a client that was refused read why. What it had already sent is read, since a socket that is closed before that
+/// takes back what it was told.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S) {
+    let parting = async {
+        let mut heard = [0; 1024];
+        let mut left = limits::HEAD_BYTES;
+        let _ = socket.shutdown().await;
+        while left > 0 {
+            match socket.read(&mut heard).await {
+                Ok(bytes @ 1..) => left = left.saturating_sub(bytes),
+                _ => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(limits::LINGER_MS), parting).await;
 }
 
 fn files((certificate, key): (&Path, &Path), clients: Option<ClientFiles>) -> Files {
