@@ -2,6 +2,7 @@
 
 use crate::util::*;
 use http::Method;
+use serde_json::Value;
 
 const PATH: &str = "/admin/v1/orgs/7/certificates";
 const OTHER_PATH: &str = "/admin/v1/orgs/8/certificates";
@@ -76,7 +77,7 @@ async fn what_is_wrong_is_told_all_at_once() {
     let world = world().await;
     let bad = json!({"fingerprint": "12:34", "name": " ", "colour": 1});
     let wrong = world.post(PATH, bad).key(ROOT_KEY).await;
-    wrong.wrong_at("request.unknown_member", &["/fingerprint", "/name", "/colour"]);
+    wrong.wrong_at("request.unknown_member", &["/colour", "/fingerprint", "/name"]);
     let missing = world.post(PATH, json!({})).key(ROOT_KEY).await;
     missing.wrong_at("request.invalid", &["/fingerprint", "/name"]);
     bind(&world, "/admin/v1/orgs/99/certificates", "x", 1).await.refused(404, "org.unknown");

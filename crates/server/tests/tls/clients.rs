@@ -32,6 +32,18 @@ fn only_a_good_certificate_of_a_known_authority_gets_in() {
 }
 
 #[test]
+fn a_session_is_not_resumed_where_a_certificate_is_asked_for() {
+    if !peers() {
+        return;
+    }
+    let place = Place::open("");
+    let (certificate, key) = (place.file("client.pem"), place.file("client.key"));
+    let shown = ["-tls1_2", "-reconnect", "-cert", certificate.to_str().unwrap(), "-key", key.to_str().unwrap()];
+    let resumed = |url: &str| place.s_client(url, &shown).stdout.matches("Reused,").count();
+    assert_eq!((resumed(&place.tls), resumed(&place.mtls)), (5, 0));
+}
+
+#[test]
 fn one_that_expired_or_is_not_good_yet_does_not_get_in() {
     if !peers() {
         return;

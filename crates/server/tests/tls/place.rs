@@ -166,6 +166,11 @@ impl Kept {
         self.answer()
     }
 
+    /// Waits until the server has closed it.
+    pub fn ended(&mut self) {
+        until("the end of the connection", || self.child.try_wait().unwrap().is_some());
+    }
+
     fn answer(&mut self) -> u16 {
         let (mut status, mut length) = (None, 0);
         loop {

@@ -90,3 +90,16 @@ fn who_connects_and_says_nothing_holds_nobody_up() {
     assert!(ended.is_ok() && said.is_empty(), "it is cut off: {ended:?} {said:?}");
     assert!(health(&place).stdout.ends_with(" 200"), "and its turn is another's");
 }
+
+#[test]
+fn a_stop_ends_connections_that_are_open() {
+    if !peers() {
+        return;
+    }
+    let place = Place::open("");
+    let mut kept = place.keep(&place.tls, &[]);
+    assert_eq!(kept.ask("GET", "/healthz", "", ""), 200);
+    let Place { server, .. } = place;
+    assert!(server.stop().success());
+    kept.ended();
+}
