@@ -95,7 +95,7 @@ impl Place {
 
     /// A connection that stays open, by `openssl s_client`.
     pub fn keep(&self, url: &str, args: &[&str]) -> Kept {
-        let mut command = self.s_client_command(url, &[&["-quiet", "-no_ign_eof"], args].concat());
+        let mut command = self.s_client_command(url, &[&["-quiet"], args].concat());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Kept { child, stdin, stdout }
@@ -161,7 +161,9 @@ impl Kept {
     pub fn ask(&mut self, method: &str, path: &str, key: &str, body: &str) -> u16 {
         let length = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\napikey: {key}\r\n");
-        write!(self.stdin, "{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        let head = format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+        // At once: a connection whose request is refused before its body came is closed, for the rest may be long.
+        self.stdin.write_all((head + body).as_bytes()).unwrap();
         self.stdin.flush().unwrap();
         self.answer()
     }
