@@ -105,6 +105,7 @@ impl Tenant<'_> {
             claims: vec![None; write.identifiers.len()],
             op: self.service.entropy.bits() as u64,
             linked: false,
+            paced: false,
         };
         let done = match upsert.run().await {
             Ok(done) => done,
@@ -153,6 +154,8 @@ struct Upsert<'a> {
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
+    /// Whether its person's limit was asked.
+    paced: bool,
 }
 
 /// Doublings of patience.
@@ -224,6 +227,7 @@ impl Upsert<'_> {
         }
         let people = people(&leads);
         let draft = self.draft(&leads, &people)?;
+        self.pace(&people)?;
         if let [first, second, ..] = people.as_slice() {
             self.link(&leads, first, second).await?;
             return Ok(Round::Again);
@@ -238,6 +242,16 @@ impl Upsert<'_> {
             Some(root) => self.commit(root, draft).await,
             None => Ok(Round::Again),
         }
+    }
+
+    /// One write of the person, once: what is refused has not done anything yet, and a repeat under an idempotency key
+    /// never comes here.
+    fn pace(&mut self, people: &[Root]) -> Result<(), Error> {
+        let service = self.identity.service;
+        let (Some(pace), Some(person), false) = (&service.pace, people.first(), self.paced) else { return Ok(()) };
+        self.paced = true;
+        let admitted = pace.admit(self.identity.org, person.ucid, service.clock.now());
+        if admitted { Ok(()) } else { Err(Code::PersonTooFast.into()) }
     }
 
     /// Where each identifier leads; the UCID of the record comes first.
