@@ -48,10 +48,6 @@ bench *ARGS:
 bench-limits:
     cargo bench -p onefold --bench limiter
 
-# Five times what can be done; keep the machine otherwise idle
-bench-overload:
-    cargo bench -p onefold --bench overload
-
 # What CI runs, in full
 ci:
     bash .ci/run

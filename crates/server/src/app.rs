@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
-use crate::overload::Overload;
 use onefold_core::service::Service;
 
 /// One server.
@@ -18,8 +17,6 @@ pub struct App {
     pub auth: Auth,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
-    /// How long what comes waits, and how much of it is refused for that.
-    pub overload: Overload,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
     /// What was last known of the store.
@@ -33,7 +30,6 @@ impl App {
         Self {
             auth: Auth::new(&service, root_key),
             limiter: Limiter::default(),
-            overload: Overload::new(&config.server),
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
             service,

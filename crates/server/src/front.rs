@@ -10,7 +10,7 @@ use crate::limits;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use axum::body::{Body, HttpBody};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
@@ -128,9 +128,6 @@ impl Front {
             Ok(inside) => inside,
             Err(code) => return Problem::from(code).into_response(),
         };
-        if self.app.overload.refuses_fetch() {
-            return Problem::from(ServerCode::Overloaded).into_response();
-        }
         let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, note, request)).catch_unwind().await;
         fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
     }
@@ -144,8 +141,7 @@ impl Front {
             return self.routed(request).await;
         }
         let response = match self.app.gate.enter() {
-            Ok(_inside) if self.app.overload.refuses_call() => Problem::from(ServerCode::Overloaded).into_response(),
-            Ok(_inside) => self.timed(request).await,
+            Ok(_inside) => self.routed(request).await,
             Err(code) => Problem::from(code).into_response(),
         };
         note.copy(&shared);
@@ -158,16 +154,6 @@ impl Front {
             let limits = &self.app.config.limits;
             limit::person_headers(limits.person_per_second, limits.person_burst, response.headers_mut());
         }
-    }
-
-    /// What was done says how long the queue is that it came through; what was refused, or only read, does not.
-    async fn timed(&self, request: Request<Body>) -> Response {
-        let (began, writes) = (Instant::now(), request.method() != Method::GET);
-        let response = self.routed(request).await;
-        if writes && response.status().is_success() {
-            self.app.overload.done_in(began.elapsed());
-        }
-        response
     }
 
     async fn routed(&self, request: Request<Body>) -> Response {

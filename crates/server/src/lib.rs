@@ -5,7 +5,6 @@
 //! | [`serve`], [`mod@front`] | connections; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
-//! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
@@ -30,7 +29,6 @@ pub mod json;
 pub mod limit;
 pub mod limits;
 pub mod note;
-pub mod overload;
 pub mod problem;
 pub mod root_key;
 pub mod serve;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::config::{Config, Engine};
 use crate::system::{SystemClock, SystemEntropy};
-use crate::{front, overload, root_key, serve};
+use crate::{front, root_key, serve};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -65,7 +65,6 @@ pub async fn run(
     let app = Arc::new(App::new(service, config, &root));
     let stop = stop_signal()?;
     let sweeper = tokio::spawn(sweep(app.clone()));
-    let watcher = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve(front(app.clone()), listener, async {
         // Also when the sender is gone.
@@ -79,8 +78,7 @@ pub async fn run(
     drop(told);
     let served = server.await;
     sweeper.abort();
-    watcher.abort();
-    let _ = (sweeper.await, watcher.await);
+    let _ = sweeper.await;
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
