@@ -105,6 +105,12 @@ codes! {
     TooManyKeys = "org.too_many_keys", Invalid, "The organisation has 1000 keys, and no more are allowed";
     /// One person is written to faster than is allowed.
     PersonTooFast = "limit.profile", Limited, "This profile is written to more often than is allowed; nothing was done";
+    /// The certificate is bound to somebody else.
+    CertificateTaken = "certificate.taken", Conflict, "The certificate is bound to another organisation";
+    /// There is no such certificate.
+    CertificateUnknown = "certificate.unknown", NotFound, "No such certificate is bound to this organisation";
+    /// The organisation has bound as many certificates as it may.
+    TooManyCertificates = "org.too_many_certificates", Invalid, "The organisation has bound 10000 certificates, and no more are allowed";
     /// The store cannot be reached; nothing was done.
     StoreUnavailable = "store.unavailable", Unavailable, "The store cannot be reached; nothing was done";
     /// The store did not say whether it happened.

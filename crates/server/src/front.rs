@@ -9,6 +9,7 @@ use crate::limit;
 use crate::limits;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
+use crate::tls::Peer;
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use axum::body::{Body, HttpBody};
@@ -93,7 +94,7 @@ impl Front {
         let mut response = match fetch {
             Some(_) => self.fetched(last, &note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.handled(request.map(Body::new), &id, &note)).await,
+            None => Box::pin(self.handled(request.map(Body::new), &id, (&note, last.peer()))).await,
         };
         note.headers(response.headers_mut());
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -132,8 +133,16 @@ impl Front {
         fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
     }
 
-    async fn handled(&self, mut request: Request<Body>, id: &RequestId, note: &Note) -> Response {
+    async fn handled(
+        &self,
+        mut request: Request<Body>,
+        id: &RequestId,
+        (note, peer): (&Note, Option<&Arc<Peer>>),
+    ) -> Response {
         request.extensions_mut().insert(id.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer.clone());
+        }
         let shared = Arc::new(Note::default());
         request.extensions_mut().insert(shared.clone());
         // Whoever asks after our health is answered also when there is too much else to do.

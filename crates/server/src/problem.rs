@@ -87,6 +87,8 @@ codes! {
     LimitOrg = "limit.org", TOO_MANY_REQUESTS, Later, "The organisation makes more calls than it may; nothing was done";
     /// Over a limit of the key.
     LimitKey = "limit.key", TOO_MANY_REQUESTS, Later, "This API key makes more calls than it may; nothing was done";
+    /// A client certificate of another organisation's, or one that is no longer good.
+    AuthCertificate = "auth.certificate", FORBIDDEN, No, "The client certificate is not for this API key, or is no longer good";
     /// No such URL.
     NoSuchUrl = "request.no_such_url", NOT_FOUND, No, "There is no such URL";
     /// A URL that does not know this method.
