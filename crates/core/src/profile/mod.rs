@@ -21,6 +21,7 @@ use tile::LinkFact;
 
 /// A profile row.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are live, and none is kept in a list")]
 pub enum Profile {
     /// A person.
     Live(Live),
