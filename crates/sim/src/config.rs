@@ -67,8 +67,8 @@ pub struct Config {
     pub blocked: Vec<Box<str>>,
     /// Whether every identifier identifies: then the model says beforehand what every row must hold.
     pub literal: bool,
-    /// Of searches: by values that several people share, too.
-    pub shared: f64,
+    /// Whether every second search finds all who share a value, too.
+    pub shared: bool,
     /// Weights of upsert, fetch, delete, repeat, sweep, split, lift.
     pub weights: [usize; 7],
     /// Most identifiers in one record.
@@ -127,7 +127,7 @@ impl Config {
             rules: Arc::new(Rules::literal()),
             blocked: Vec::new(),
             literal: true,
-            shared: 0.0,
+            shared: false,
             weights: [1, 0, 0, 0, 0, 0, 0],
             record: identifiers,
             keyed: 0.0,
@@ -154,7 +154,7 @@ impl Config {
             rules: Arc::new(Rules::literal()),
             blocked: Vec::new(),
             literal: true,
-            shared: 0.0,
+            shared: false,
             weights: [8, 4, dice.pick(&[0, 1, 3]), 0, dice.pick(&[0, 0, 1]), 0, 0],
             record: dice.between(2, 4),
             keyed: dice.pick(&[0.0, 0.0, 0.3, 0.8]),
@@ -215,9 +215,18 @@ impl Config {
         }
     }
 
-    fn strategy(&mut self, dice: &mut Dice) {
+    /// The same under a custom strategy of these kinds.
+    pub fn under(mut self, kinds: Vec<KindRule>) -> Self {
+        (self.literal, self.kinds) = (false, kinds.len());
+        let strategy = Strategy { version: 2, mode: Mode::Custom { kinds } };
+        self.rules = Arc::new(Rules { strategy, ..Rules::default() });
+        self
+    }
+
+    /// One of many strategies, by dice.
+    pub(crate) fn strategy(&mut self, dice: &mut Dice) {
         self.literal = false;
-        self.shared = dice.pick(&[0.0, 0.5]);
+        self.shared = dice.chance(0.5);
         self.kinds = dice.between(2, self.identifiers.min(3));
         let ttl = dice.chance(0.3);
         let mode = if dice.chance(0.25) {

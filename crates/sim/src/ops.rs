@@ -266,8 +266,8 @@ pub enum Asking {
         /// Its `If-Match`, if it has one with a value.
         etag: Option<u64>,
     },
-    /// A fetch of these.
-    Fetch(Vec<Sought>, Vec<Realm>),
+    /// A fetch of these, and whether by values that several people share, too.
+    Fetch(Vec<Sought>, Vec<Realm>, bool),
     /// A delete of these, with an idempotency key or not.
     Delete(Vec<Sought>, bool),
     /// A pass of the sweeper.

@@ -54,7 +54,8 @@ pub(crate) fn ask(
         What::Upsert(upsert) => filled_in(upsert, learnt),
         What::Fetch(targets, everywhere) => {
             let regions = if *everywhere { 0..config.regions as u8 } else { realm.region..realm.region + 1 };
-            Asking::Fetch(sought(targets), regions.map(|region| Realm { region, ..realm }).collect())
+            let realms = regions.map(|region| Realm { region, ..realm }).collect();
+            Asking::Fetch(sought(targets), realms, config.shared && first % 2 == 1)
         }
         What::Delete(targets, keyed) => Asking::Delete(sought(targets), *keyed),
         What::Split(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Split(a, b)),
@@ -95,10 +96,10 @@ pub(crate) async fn perform(service: Arc<Service>, asked: Asked, config: Config)
             let write = write_of(&service, &asked, plan, (*ucid, *timestamp, *etag), kinds);
             Answer::Upsert(tenant.upsert(&write).await)
         }
-        Asking::Fetch(sought, realms) => {
+        Asking::Fetch(sought, realms, allow_shared) => {
             let regions = realms.iter().map(|realm| realm.code()).collect();
             let sought = sought.iter().map(|sought| to_core(*sought, kinds)).collect();
-            let search = Search { regions, sought, ..Search::default() };
+            let search = Search { regions, sought, allow_shared: *allow_shared, ..Search::default() };
             Answer::Fetch(tenant.fetch(&search).await)
         }
         Asking::Delete(sought, keyed) => {

@@ -5,14 +5,15 @@ use crate::check::{Answer, Check};
 use crate::config::{Config, Focus};
 use crate::dice::Dice;
 use crate::hub::{Hub, hub};
-use crate::ops::{self, Op};
+use crate::model::Shown;
+use crate::ops::{self, Id, Op, Realm};
 use crate::request::{self, Learnt};
 use crate::rest;
 use crate::schedule::{Scene, Scheduler, Script, Step};
 use crate::world::World;
 use onefold_core::defect::Defect;
 use onefold_core::id::Ucid;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +54,10 @@ pub struct Outcome {
     pub calls: u64,
     /// For each operation its calls, and its writes that were done.
     pub costs: Vec<(u32, u32)>,
+    /// For whose records people became one.
+    pub links: Vec<usize>,
+    /// What each identifier showed when everything had come to rest.
+    pub(crate) at_rest: BTreeMap<(Realm, Id), Option<Shown>>,
 }
 
 impl Setup {
@@ -265,6 +270,8 @@ impl<'a> History<'a> {
             lines: state.trace.lines.take().unwrap_or_default(),
             script: scheduler.script(),
             calls: self.world.faulty.calls(),
+            links: std::mem::take(&mut state.check.links),
+            at_rest: std::mem::take(&mut state.check.at_rest),
             costs: state.calls.iter().copied().zip(state.writes.iter().copied()).collect(),
         }
     }

@@ -10,7 +10,7 @@ use crate::profile::attribute::Said;
 use crate::profile::fold::{Tiles, base_of, fold, list_length};
 use crate::profile::holding::holdings;
 use crate::profile::render::{Name, render};
-use crate::profile::tile::{Carried, RefusedLink, Tile};
+use crate::profile::tile::{Carried, Held, RefusedLink, Tile};
 use crate::rules::Rules;
 use crate::tables::RowHash;
 use crate::time::Ms;
@@ -134,44 +134,76 @@ pub(crate) fn within_limits(identity: &Identity<'_>, tiles: &Tiles) -> Result<()
     Ok(())
 }
 
-/// Rule 5: beyond what a kind keeps, the least recently communicated value is displaced. In the tile that is written it
-/// becomes a former value, or leaves; a value of another tile is marked in this one, so that a split finds it again.
+/// Rule 5: beyond what a kind keeps, the least recently communicated value is displaced. What the values of its own tile
+/// displace is a former value there, or leaves; what values of another tile displace is marked in that one, so that a
+/// split finds it again.
 fn displace(tiles: &mut Tiles, own: Ucid, rules: &Rules, now: Ms) {
-    let mut marks: Vec<(RowHash, Ms)> = Vec::new();
-    for (keep, values) in kept(tiles, rules) {
-        let gone: Vec<RowHash> = values.iter().skip(keep).map(|(same, _)| *same).collect();
+    let mut marks: Vec<(Ucid, RowHash, Ms)> = Vec::new();
+    for (family, keep, values) in kept(tiles, rules) {
+        let (shown, gone) = values.split_at(keep);
+        let newest = newest_of_each(tiles, shown);
         for (ucid, tile) in tiles.iter_mut() {
+            let alone = values_of([&*tile].into_iter(), &family, rules, |held| !held.former);
             for held in tile.identifiers.iter_mut().filter(|held| !held.former && gone.contains(&held.same)) {
-                if *ucid == own {
-                    held.former = true;
-                } else {
-                    marks.push((held.hash, now.max(held.current)));
+                let by = newest.iter().find(|(_, other)| other != ucid).map(|(_, other)| *other);
+                match by.filter(|_| !alone.iter().skip(keep).any(|same| *same == held.same)) {
+                    Some(other) => marks.push((other, held.hash, now.max(held.current))),
+                    None => held.former = true,
                 }
             }
         }
     }
-    let tile = tiles.entry(own).or_default();
-    tile.displaced.extend(marks);
-    let secondary = |held: &crate::profile::tile::Held| !rules.rule(held.identifier.kind()).is_primary();
-    tile.identifiers.retain(|held| !(held.former && secondary(held)));
+    for (ucid, hash, at) in marks {
+        tiles.entry(ucid).or_default().displaced.insert(hash, at);
+    }
+    let secondary = |held: &Held| !rules.rule(held.identifier.kind()).is_primary();
+    tiles.entry(own).or_default().identifiers.retain(|held| !(held.former && secondary(held)));
 }
 
-/// For each kind of which a number is kept: that number, and the values that are shown now, the newest first.
-fn kept(tiles: &Tiles, rules: &Rules) -> Vec<(usize, Vec<(RowHash, Ms)>)> {
-    let displaced = |held: &crate::profile::tile::Held| {
-        tiles.values().any(|tile| tile.displaced.get(&held.hash).is_some_and(|at| *at >= held.current))
+/// The tiles that hold these values, whoever communicated one of them last first.
+fn newest_of_each(tiles: &Tiles, values: &[RowHash]) -> Vec<(Ms, Ucid)> {
+    let newest = |tile: &Tile| {
+        let held = tile.identifiers.iter().filter(|held| !held.former && values.contains(&held.same));
+        held.map(|held| held.current).max()
     };
-    let mut families: BTreeMap<&str, BTreeMap<RowHash, Ms>> = BTreeMap::new();
-    for held in tiles.values().flat_map(|tile| &tile.identifiers).filter(|held| !held.former && !displaced(held)) {
-        let current = families.entry(rules.family(held.identifier.kind())).or_default().entry(held.same).or_default();
-        *current = (*current).max(held.current);
-    }
-    let kept = families.into_iter().filter_map(|(family, values)| {
-        let mut values: Vec<_> = values.into_iter().collect();
-        values.sort_by_key(|(same, current)| (Reverse(*current), *same));
-        Some((usize::from(rules.rule(family).keep?), values))
+    let mut all: Vec<(Ms, Ucid)> = tiles.iter().filter_map(|(ucid, tile)| Some((newest(tile)?, *ucid))).collect();
+    all.sort_by_key(|(current, ucid)| (Reverse(*current), *ucid));
+    all
+}
+
+/// For each kind of which more are shown now than are kept: how many are kept, and the values, the newest first.
+fn kept(tiles: &Tiles, rules: &Rules) -> Vec<(Box<str>, usize, Vec<RowHash>)> {
+    let displaced =
+        |held: &Held| tiles.values().any(|tile| tile.displaced.get(&held.hash).is_some_and(|at| *at >= held.current));
+    let held = tiles.values().flat_map(|tile| &tile.identifiers);
+    let mut families: Vec<&str> = held.map(|held| rules.family(held.identifier.kind())).collect();
+    families.sort_unstable();
+    families.dedup();
+    let kept = families.into_iter().filter_map(|family| {
+        let keep = usize::from(rules.rule(family).keep?);
+        let values = values_of(tiles.values(), family, rules, |held| !held.former && !displaced(held));
+        (values.len() > keep).then(|| (family.into(), keep, values))
     });
     kept.collect()
+}
+
+/// The values of a kind that these tiles hold, the last communicated first.
+fn values_of<'t>(
+    tiles: impl Iterator<Item = &'t Tile>,
+    family: &str,
+    rules: &Rules,
+    which: impl Fn(&Held) -> bool,
+) -> Vec<RowHash> {
+    let mut values: BTreeMap<RowHash, Ms> = BTreeMap::new();
+    for held in tiles.flat_map(|tile| &tile.identifiers) {
+        if rules.family(held.identifier.kind()) == family && which(held) {
+            let current = values.entry(held.same).or_default();
+            *current = (*current).max(held.current);
+        }
+    }
+    let mut values: Vec<_> = values.into_iter().collect();
+    values.sort_by_key(|(same, current)| (Reverse(*current), *same));
+    values.into_iter().map(|(same, _)| same).collect()
 }
 
 fn later(now: Ms, than: Ms) -> Ms {

@@ -228,6 +228,7 @@ impl Check {
         let (plan, asking) = self.upsert_of(first).ok_or("linked for what is not a write")?;
         let (ids, condition) = (plan.ids.clone(), plan.condition);
         let Asking::Upsert { ucid, .. } = *asking else { return Err("linked for what is not a write".into()) };
+        self.links.push(first);
         if !self.config.literal {
             let conditional = condition != Condition::None;
             return if conditional { Err(format!("linked for {first}, which is conditional")) } else { Ok(()) };

@@ -17,8 +17,8 @@ mod watch;
 pub(crate) use answers::Answer;
 
 use crate::config::Config;
-use crate::model::{People, Says};
-use crate::ops::{Asked, Asking, Op, Realm, What};
+use crate::model::{People, Says, Shown};
+use crate::ops::{Asked, Asking, Id, Op, Realm, What};
 use bytes::Bytes;
 use onefold_core::id::Ucid;
 use onefold_core::profile::{Profile, codec};
@@ -67,7 +67,7 @@ pub(crate) struct Check {
     /// Attempts that erased somebody.
     erasers: BTreeSet<usize>,
     /// Who erased somebody under an identifier last.
-    erased_by: BTreeMap<(Realm, crate::ops::Id), usize>,
+    erased_by: BTreeMap<(Realm, Id), usize>,
     /// Marks of erased people.
     erased: BTreeSet<usize>,
     watches: BTreeMap<usize, Watch>,
@@ -81,6 +81,10 @@ pub(crate) struct Check {
     foretold: BTreeMap<usize, oracle::Foretold>,
     /// Whether an operation ended half done, so that not all can be foretold any more.
     disturbed: bool,
+    /// For whose records people became one.
+    pub(crate) links: Vec<usize>,
+    /// What each identifier showed when everything came to rest first.
+    pub(crate) at_rest: BTreeMap<(Realm, Id), Option<Shown>>,
     /// The first thing that was wrong.
     pub(crate) wrong: Option<Wrong>,
 }
@@ -117,6 +121,8 @@ impl Check {
             lifted: false,
             foretold: BTreeMap::new(),
             disturbed: false,
+            links: Vec::new(),
+            at_rest: BTreeMap::new(),
             wrong: None,
         }
     }

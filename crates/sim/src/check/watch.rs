@@ -47,7 +47,7 @@ impl Watch {
             pairs.map(|(sought, realm)| Unit { sought, realm, seen: Vec::new() }).collect()
         };
         let (units, ids) = match &asked.what {
-            Asking::Fetch(sought, realms) => (units(sought, realms), 0),
+            Asking::Fetch(sought, realms, _) => (units(sought, realms), 0),
             Asking::Delete(sought, _) => (units(sought, &[asked.realm]), 0),
             Asking::Upsert { plan, .. } => (Vec::new(), plan.ids.len()),
             Asking::Split(one, other) => (units(&[Sought::Ucid(*one), Sought::Ucid(*other)], &[asked.realm]), 0),
@@ -68,10 +68,15 @@ impl Watch {
     }
 }
 
-/// Whom a search by an identifier finds: nobody by a disabled or blocked one, nor by one that several people share.
-fn findable(config: &Config, people: &People, id: Id) -> Option<Ucid> {
+/// Whether a search by an identifier may find somebody.
+fn is_sought(config: &Config, id: Id) -> bool {
     let identifier = identifier(id, config.kinds);
-    if config.rules.rule(identifier.kind()).class == Class::Disabled || config.rules.blocks(&identifier) {
+    config.rules.rule(identifier.kind()).class != Class::Disabled && !config.rules.blocks(&identifier)
+}
+
+/// Whom a search by an identifier finds: nobody by a disabled or blocked one, nor by one that several people share.
+pub(super) fn findable(config: &Config, people: &People, id: Id) -> Option<Ucid> {
+    if !is_sought(config, id) {
         return None;
     }
     let mut holders = people.holders(id);
@@ -133,6 +138,11 @@ impl Check {
             let now = root.and_then(|root| people.shown(watch.realm, root, &self.says));
             push(&mut watch.after, now);
         }
+    }
+
+    /// Whether a search by an identifier may find somebody.
+    pub(super) fn is_sought(&self, id: Id) -> bool {
+        is_sought(&self.config, id)
     }
 
     /// What a fetch by one value shows now. A row in which there is nothing of anybody is known to nobody.
