@@ -93,6 +93,12 @@ codes! {
     BadStrategy = "strategy.invalid", Invalid, "The strategy cannot be used as it is";
     /// A list of blocked values that cannot be used.
     BadBlocklist = "blocked.invalid", Invalid, "The list of blocked values cannot be used as it is";
+    /// A catalogue that cannot be used.
+    BadCatalogue = "catalogue.invalid", Invalid, "The catalogue cannot be used as it is";
+    /// A change names a version that is not the present one.
+    DefinitionChanged = "definition.changed", Conflict, "It is no longer the version that the request names; read it again";
+    /// There is no such blocked value.
+    BlockedUnknown = "blocked.unknown", NotFound, "There is no such blocked value in this organisation";
     /// A split names a profile that was not merged into the other.
     NotLinked = "split.not_linked", Invalid, "The profile of linkedUcid was not merged into the profile of ucid";
     /// A split names a profile that was folded into the other for good.

@@ -98,9 +98,8 @@ impl Blocklist {
     /// From exact values and regular expressions, beside those that are blocked from the start. Matching takes time in
     /// proportion to the value alone. `Err` names the pattern that cannot be read, by its place.
     pub fn new(values: Vec<Box<str>>, patterns: &[Box<str>]) -> Result<Self, (usize, &'static str)> {
-        for (place, pattern) in patterns.iter().enumerate() {
-            let built = regex::RegexBuilder::new(pattern).size_limit(crate::limits::PATTERN_BYTES).build();
-            built.map_err(|_| (place, "is not a regular expression, or too large a one"))?;
+        if let Some(fault) = Self::faults(patterns).next() {
+            return Err(fault);
         }
         let patterns = match patterns {
             [] => None,
@@ -109,6 +108,14 @@ impl Blocklist {
             }
         };
         Ok(Self { values, patterns })
+    }
+
+    /// Which patterns cannot be read, by their places, and why.
+    pub fn faults(patterns: &[Box<str>]) -> impl Iterator<Item = (usize, &'static str)> {
+        let fits =
+            |pattern: &str| regex::RegexBuilder::new(pattern).size_limit(crate::limits::PATTERN_BYTES).build().is_ok();
+        let wrong = patterns.iter().enumerate().filter(move |(_, pattern)| !fits(pattern));
+        wrong.map(|(place, _)| (place, "is not a regular expression, or too large a one"))
     }
 
     /// Whether a value is blocked.

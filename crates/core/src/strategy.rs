@@ -27,6 +27,17 @@ pub enum Class {
     Disabled,
 }
 
+impl Class {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Primary => "primary",
+            Class::Secondary => "secondary",
+            Class::Disabled => "disabled",
+        }
+    }
+}
+
 /// What becomes of a primary value whose profile is left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -98,6 +109,14 @@ pub struct KindRule {
     pub contested: Contested,
     /// Days from receipt after which a value leaves; absent: what the catalogue says of cookies, else never.
     pub ttl_days: Option<u32>,
+}
+
+impl KindRule {
+    /// A kind of a class, with what holds where nothing else is said.
+    pub fn new(kind: &str, class: Class) -> Self {
+        let priority = if class == Class::Primary { 2 } else { 1 };
+        Self { kind: kind.into(), class, priority, keep: None, contested: Contested::Stay, ttl_days: None }
+    }
 }
 
 /// How an organisation resolves records.
@@ -183,17 +202,17 @@ pub fn check(mode: &Mode) -> Vec<(String, &'static str)> {
         Mode::Default { exclusive } => exclusive.iter().map(|name| &**name).collect(),
         Mode::Custom { kinds } => kinds.iter().map(|rule| &*rule.kind).collect(),
     };
-    let list = if matches!(mode, Mode::Default { .. }) { "exclusive" } else { "kinds" };
+    let (list, member) = if matches!(mode, Mode::Default { .. }) { ("exclusive", "") } else { ("kinds", "/kind") };
     if names.len() > limits::STRATEGY_KINDS {
         faults.push((format!("/{list}"), "a strategy has at most 200 kinds"));
     }
     let mut seen = BTreeMap::new();
     for (place, name) in names.iter().enumerate() {
         if let Err(BadName(why)) = check_kind(name) {
-            faults.push((format!("/{list}/{place}"), why));
+            faults.push((format!("/{list}/{place}{member}"), why));
         }
         if seen.insert(*name, place).is_some() {
-            faults.push((format!("/{list}/{place}"), "a kind is listed once"));
+            faults.push((format!("/{list}/{place}{member}"), "a kind is listed once"));
         }
     }
     if let Mode::Custom { kinds } = mode {

@@ -26,6 +26,13 @@ pub const ZSTD_WINDOW_LOG: u32 = 23;
 /// API keys whose meaning is kept in memory; each at most a second long (contract section 2).
 pub const KEYS_SEEN: usize = 10_000;
 
+/// Bytes of a file that a command reads.
+pub const INPUT_BYTES: u64 = 64 << 20;
+/// Records that a strategy is tried on at once.
+pub const TRIED_RECORDS: usize = 100_000;
+/// Times that a change of part of a catalogue begins anew because somebody else was faster.
+pub const CATALOGUE_ROUNDS: usize = 16;
+
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.

@@ -144,7 +144,7 @@ fn fold_groups(tiles: &Tiles, rules: &Rules) -> BTreeMap<Box<str>, BTreeMap<Box<
 }
 
 /// Whose say an atomic group is: the tile that spoke of it last, of several the first created.
-fn newest_teller(tiles: &Tiles, group: &str) -> Option<Ucid> {
+pub(crate) fn newest_teller(tiles: &Tiles, group: &str) -> Option<Ucid> {
     let said = tiles.iter().filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?.newest()?)));
     said.min_by_key(|(ucid, newest)| (Reverse(*newest), *ucid)).map(|(ucid, _)| ucid)
 }

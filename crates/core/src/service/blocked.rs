@@ -107,12 +107,16 @@ impl Tenant<'_> {
         Err(Code::Contention.into())
     }
 
-    /// Lets a value name people again.
-    pub async fn lift_block_of(&self, region: Region, identifier: &Identifier) -> Result<(), Error> {
+    /// Lets a value name people again, in all of its writings. Whether any of them was blocked.
+    pub async fn lift_block_of(&self, region: Region, identifier: &Identifier) -> Result<bool, Error> {
+        let identity = self.identity(region);
+        let mut lifted = false;
         for identifier in self.rules().expand(identifier) {
-            self.lift_block(region, self.identity(region).hash(&identifier)).await?;
+            let hash = identity.hash(&identifier);
+            lifted |= identity.alias(hash).await?.1.blocked.is_some();
+            self.lift_block(region, hash).await?;
         }
-        Ok(())
+        Ok(lifted)
     }
 
     async fn unlist_blocked(&self, hash: RowHash) -> Result<(), Error> {
@@ -140,6 +144,11 @@ impl Service {
         let read =
             |(sort, row): (Sort, crate::store::Row)| Some((named(&sort)?, BlockedValue::decode(&row.value).ok()?));
         Ok(rows.into_iter().filter_map(read).collect())
+    }
+
+    /// A value that was blocked because too many people share it, by its hash.
+    pub async fn blocked_value(&self, org: OrgId, hash: RowHash) -> Result<Option<BlockedValue>, Error> {
+        Ok(self.records.read(&tables::blocked_value(org, hash)).await?.map(|(_, value)| value))
     }
 
     /// What was refused, the newest first, a page at a time; each with the cursor that continues after it.

@@ -1,19 +1,22 @@
 //! Explain: why a person is who they are (contract section 6).
 //!
-//! For each person that a search finds: the identifiers, the merges with what caused each, the links that were refused,
-//! and for every attribute who said what, and who won. A map of the row for people, not a wire format of the store.
+//! For each person that a search finds: the story of how they came about, the identifiers, the merges with what caused
+//! each, the links that were refused, the blocked values that were met, and for everything said who said what, and who
+//! won. For people to read, not a wire format of the store. Who said what is in `said.rs`, the story in `story.rs`.
+
+mod said;
+mod story;
 
 use super::Tenant;
 use super::fetch::{Search, Sought};
 use super::identity::{Identity, Root};
 use crate::error::{Code, Error};
+use crate::id::Ucid;
 use crate::limits;
-use crate::profile::attribute::Attribute;
 use crate::profile::holding::Holding;
 use crate::profile::tile::{LinkFact, RefusedLink, Tile};
-use crate::strategy::Class;
+use crate::strategy::Why;
 use crate::tables::RowHash;
-use crate::value::{Scalar, Value};
 use serde_json::{Value as Json, json};
 
 impl Tenant<'_> {
@@ -36,8 +39,28 @@ impl Tenant<'_> {
 }
 
 impl Identity<'_> {
-    /// The people that a value leads to, blocked values and all: explain is for looking closely.
+    /// The people that a value leads to in any of its writings, blocked values and all: explain is for looking closely.
     async fn find_people(&self, sought: &Sought) -> Result<Vec<Root>, Error> {
+        let mut people: Vec<Root> = Vec::new();
+        for writing in self.writings_of(sought) {
+            for root in self.people_of(&writing).await? {
+                if people.iter().all(|known| known.ucid != root.ucid) {
+                    people.push(root);
+                }
+            }
+        }
+        people.truncate(limits::SHARED_FOUND);
+        Ok(people)
+    }
+
+    fn writings_of(&self, sought: &Sought) -> Vec<Sought> {
+        match sought {
+            Sought::Ucid(ucid) => vec![Sought::Ucid(*ucid)],
+            Sought::Identifier(one) => self.rules.expand(one).into_iter().map(Sought::Identifier).collect(),
+        }
+    }
+
+    async fn people_of(&self, sought: &Sought) -> Result<Vec<Root>, Error> {
         for _ in 0..limits::ROUNDS {
             let lead = self.resolve_sought(sought).await?;
             let roots: Vec<Root> =
@@ -57,58 +80,97 @@ impl Identity<'_> {
         for holding in &held {
             let blocked =
                 self.alias(holding.held.hash).await?.1.blocked.is_some() || self.rules.blocks(&holding.held.identifier);
-            identifiers.push(explain_identifier(holding, blocked));
+            identifiers.push(identifier(holding, self.rules.family(holding.held.identifier.kind()), blocked));
         }
-        let tiles = &root.live.tiles;
-        let merges: Vec<Json> =
-            tiles.iter().filter_map(|(ucid, tile)| Some(explain_merge(*ucid, tile.link.as_ref()?, &held))).collect();
-        let refused: Vec<Json> =
-            tiles.iter().flat_map(|(_, tile)| &tile.refused).map(|link| explain_refused(link, &held)).collect();
-        let apart = tiles.iter().flat_map(|(ucid, tile)| {
+        let person = Person::new(root, &held);
+        let apart = root.live.tiles.iter().flat_map(|(ucid, tile)| {
             tile.apart.iter().map(|from| json!({ "profile": ucid.to_string(), "from": from.to_string() }))
         });
         Ok(json!({
             "ucid": root.ucid.to_string(),
             "region": self.region.as_str(),
             "strategyVersion": self.rules.strategy.version,
-            "profiles": tiles.iter().map(|(ucid, tile)| explain_tile(*ucid, tile)).collect::<Vec<_>>(),
+            "story": story::tell(&person),
+            "profiles": root.live.tiles.iter().map(|(ucid, tile)| profile(*ucid, tile)).collect::<Json>(),
             "identifiers": identifiers,
-            "merges": merges,
-            "refusedLinks": refused,
-            "keptApart": apart.collect::<Vec<_>>(),
-            "attributes": self.explain_attributes(root, &held),
+            "merges": person.merges.iter().map(|(ucid, link)| person.merge(*ucid, link)).collect::<Json>(),
+            "refusedLinks": person.refused.iter().map(|link| person.refusal(link)).collect::<Json>(),
+            "blockedValues": person.blocked.iter().map(|value| blocked_value(value)).collect::<Json>(),
+            "keptApart": apart.collect::<Json>(),
+            "attributes": said::attributes(root, &held, self.rules, self.now()),
+            "preferences": said::preferences(root),
+            "consents": said::consents(root, &held, self.rules, self.now()),
         }))
-    }
-
-    /// For every attribute: what each profile says of it, and what is shown.
-    fn explain_attributes(&self, root: &Root, held: &[Holding<'_>]) -> Json {
-        let shown = crate::profile::fold::fold(&root.live.tiles, held, self.rules, self.now());
-        let mut attributes = serde_json::Map::new();
-        for (ucid, tile) in &root.live.tiles {
-            for (group, said) in &tile.groups {
-                for (name, attribute) in &said.members {
-                    let path = if group == name { name.to_string() } else { format!("{group}.{name}") };
-                    let told = attributes.entry(path).or_insert_with(|| {
-                        let shown = shown.groups.get(group).and_then(|members| members.get(name));
-                        json!({
-                            "shown": shown.map(|shown| value(&shown.value)),
-                            "from": shown.map(|shown| json!({ "source": &*shown.source, "_ts": shown.ts.to_string() })),
-                            "said": [],
-                        })
-                    });
-                    let won = shown.groups.get(group).and_then(|members| members.get(name));
-                    let said = explain_said(attribute, ucid.to_string(), won.map(|won| (won.ts, &*won.source)));
-                    if let Some(list) = told.get_mut("said").and_then(Json::as_array_mut) {
-                        list.extend(said);
-                    }
-                }
-            }
-        }
-        Json::Object(attributes)
     }
 }
 
-fn explain_tile(ucid: crate::id::Ucid, tile: &Tile) -> Json {
+/// What there is to tell of a person, in order of time.
+pub(super) struct Person<'a> {
+    root: &'a Root,
+    held: &'a [Holding<'a>],
+    merges: Vec<(Ucid, &'a LinkFact)>,
+    refused: Vec<&'a RefusedLink>,
+    blocked: Vec<&'a RefusedLink>,
+}
+
+impl<'a> Person<'a> {
+    fn new(root: &'a Root, held: &'a [Holding<'a>]) -> Self {
+        let tiles = &root.live.tiles;
+        let mut merges: Vec<_> = tiles.iter().filter_map(|(ucid, tile)| Some((*ucid, tile.link.as_ref()?))).collect();
+        merges.sort_by_key(|(ucid, link)| (link.at, *ucid));
+        let mut all: Vec<&RefusedLink> = tiles.values().flat_map(|tile| &tile.refused).collect();
+        all.sort_by_key(|link| link.at);
+        let (blocked, refused) = all.into_iter().partition(|link| link.why == Why::Blocked);
+        Self { root, held, merges, refused, blocked }
+    }
+
+    /// An identifier of this person by its hash; one that is not theirs, or no longer, has no name here.
+    fn named(&self, hash: RowHash) -> Option<(&'a str, &'a str)> {
+        let holding = self.held.iter().find(|holding| holding.held.hash == hash)?;
+        Some((holding.held.identifier.kind(), holding.held.identifier.value()))
+    }
+
+    /// What all writings of an identifier of this person have in common.
+    fn same(&self, hash: RowHash) -> RowHash {
+        let holding = self.held.iter().find(|holding| holding.held.hash == hash);
+        holding.map_or(hash, |holding| holding.held.same)
+    }
+
+    fn name(&self, hash: RowHash) -> Json {
+        self.named(hash).map_or(Json::Null, |(kind, value)| json!({ "kind": kind, "value": value }))
+    }
+
+    fn merge(&self, ucid: Ucid, link: &LinkFact) -> Json {
+        json!({
+            "profile": ucid.to_string(),
+            "joined": link.via.to_string(),
+            "at_ts": link.at,
+            "by": self.name(link.by),
+            "record": link.identifiers.iter().map(|hash| self.name(*hash)).collect::<Json>(),
+            "rule": "2",
+            "because": story::why_merged(self, link),
+            "strategyVersion": link.grounds.strategy,
+            "request": &*link.request,
+            "source": &*link.source,
+        })
+    }
+
+    fn refusal(&self, link: &RefusedLink) -> Json {
+        json!({
+            "leftAlone": link.other.to_string(),
+            "kind": &*link.kind,
+            "by": self.name(link.identifier),
+            "rule": link.why.rule(),
+            "reason": link.why.name(),
+            "because": link.why.sentence(),
+            "at_ts": link.at,
+            "request": &*link.request,
+            "source": &*link.source,
+        })
+    }
+}
+
+fn profile(ucid: Ucid, tile: &Tile) -> Json {
     json!({
         "ucid": ucid.to_string(),
         "created_ts": tile.created,
@@ -118,14 +180,16 @@ fn explain_tile(ucid: crate::id::Ucid, tile: &Tile) -> Json {
     })
 }
 
-fn explain_identifier(holding: &Holding<'_>, blocked: bool) -> Json {
+fn identifier(holding: &Holding<'_>, family: &str, blocked: bool) -> Json {
     let held = holding.held;
+    let derived = family != held.identifier.kind();
     json!({
         "kind": held.identifier.kind(),
         "value": held.identifier.value(),
+        "derivesFrom": derived.then_some(family),
         "profile": holding.tile.to_string(),
         "state": if holding.former { "former" } else { "current" },
-        "class": class(holding.rule.class),
+        "class": holding.rule.class.name(),
         "priority": holding.rule.priority,
         "blocked": blocked,
         "_ts": held.ts.to_string(),
@@ -134,96 +198,13 @@ fn explain_identifier(holding: &Holding<'_>, blocked: bool) -> Json {
     })
 }
 
-fn explain_merge(ucid: crate::id::Ucid, link: &LinkFact, held: &[Holding<'_>]) -> Json {
-    let grounds = &link.grounds;
+/// A value that names nobody is not kept, so it is not told either.
+fn blocked_value(value: &RefusedLink) -> Json {
     json!({
-        "profile": ucid.to_string(),
-        "joined": link.via.to_string(),
-        "at_ts": link.at,
-        "by": name(link.by, held),
-        "record": link.identifiers.iter().map(|hash| name(*hash, held)).collect::<Vec<_>>(),
-        "rule": "2",
-        "because": format!(
-            "A record named both: its {} identifier of priority {} led to the other profile, and nothing kept the two apart.",
-            class(grounds.rank.0), grounds.rank.1,
-        ),
-        "strategyVersion": grounds.strategy,
-        "request": &*link.request,
-        "source": &*link.source,
+        "kind": &*value.kind,
+        "because": value.why.sentence(),
+        "at_ts": value.at,
+        "request": &*value.request,
+        "source": &*value.source,
     })
-}
-
-fn explain_refused(link: &RefusedLink, held: &[Holding<'_>]) -> Json {
-    json!({
-        "leftAlone": link.other.to_string(),
-        "kind": &*link.kind,
-        "by": name(link.identifier, held),
-        "rule": link.why.rule(),
-        "reason": link.why.name(),
-        "because": link.why.sentence(),
-        "at_ts": link.at,
-        "request": &*link.request,
-        "source": &*link.source,
-    })
-}
-
-/// An identifier of this person by its hash; one that is not theirs, or no longer, has no name here.
-fn name(hash: RowHash, held: &[Holding<'_>]) -> Json {
-    let holding = held.iter().find(|holding| holding.held.hash == hash);
-    holding.map_or(
-        Json::Null,
-        |holding| json!({ "kind": holding.held.identifier.kind(), "value": holding.held.identifier.value() }),
-    )
-}
-
-/// What one profile says of one attribute, one line for each thing said.
-fn explain_said(attribute: &Attribute, profile: String, won: Option<(u64, &str)>) -> Vec<Json> {
-    let line = |what: &str, said: Json, ts: u64, source: &str| {
-        let wins = won.is_some_and(|(at, by)| at == ts && by == source);
-        json!({ "profile": &profile, "said": what, "value": said, "_ts": ts.to_string(), "source": source, "won": wins })
-    };
-    let mut lines = Vec::new();
-    if let Some(base) = &attribute.base {
-        let what = if base.value.is_some() { "value" } else { "removed" };
-        lines.push(line(what, base.value.as_ref().map_or(Json::Null, scalar), base.ts, &base.source));
-    }
-    for (what, said) in [("$add", &attribute.increments), ("$min", &attribute.least), ("$max", &attribute.greatest)] {
-        lines.extend(said.iter().map(|said| line(what, scalar(&said.value.into()), said.ts, &said.source)));
-    }
-    lines.extend(
-        attribute
-            .older
-            .iter()
-            .map(|sum| line("$add, older ones together", scalar(&sum.value.into()), sum.ts, &sum.source)),
-    );
-    lines.extend(attribute.first.iter().map(|first| line("$set_once", value(&first.value), first.ts, &first.source)));
-    for entry in &attribute.entries {
-        lines.extend(entry.added.iter().map(|added| line("entry", scalar(&entry.value), added.last.0, &added.source)));
-        lines.extend(entry.removed.iter().map(|removed| line("entry removed", scalar(&entry.value), *removed, "")));
-    }
-    lines
-}
-
-fn class(class: Class) -> &'static str {
-    match class {
-        Class::Primary => "primary",
-        Class::Secondary => "secondary",
-        Class::Disabled => "disabled",
-    }
-}
-
-fn scalar(scalar: &Scalar) -> Json {
-    match scalar {
-        Scalar::Text(text) => json!(&**text),
-        Scalar::Integer(number) => json!(number),
-        Scalar::Double(number) => json!(number),
-        Scalar::Boolean(truth) => json!(truth),
-    }
-}
-
-fn value(shown: &Value) -> Json {
-    match shown {
-        Value::One(one) => scalar(one),
-        Value::List(list) => list.iter().map(scalar).collect(),
-    }
 }

@@ -121,14 +121,22 @@ impl Identity<'_> {
             Sought::Identifier(identifier) => identifier,
         };
         let rule = self.rules.rule(identifier.kind());
-        if rule.class == Class::Disabled || self.rules.blocks(identifier) {
+        let writings = self.rules.expand(identifier);
+        let blocked = self.rules.blocks(identifier) || writings.iter().any(|writing| self.rules.blocks(writing));
+        if rule.class == Class::Disabled || blocked {
             return Ok(());
         }
-        for identifier in self.rules.expand(identifier) {
-            let hash = self.hash(&identifier);
-            let alias = self.alias(hash).await?.1;
+        let mut leads = Vec::with_capacity(writings.len());
+        for writing in &writings {
+            let hash = self.hash(writing);
+            leads.push((hash, self.alias(hash).await?.1));
+        }
+        // A value and its hashes are one identifier, and blocked together.
+        if leads.iter().any(|(_, alias)| alias.blocked.is_some()) {
+            return Ok(());
+        }
+        for (hash, alias) in leads {
             match alias.owners.as_slice() {
-                _ if alias.blocked.is_some() => {}
                 [] => {}
                 [tile] => self.find_tile(*tile, Some(hash), sought, search, hits).await?,
                 _ => self.find_shared(hash, rule, sought, search, hits).await?,
@@ -208,6 +216,8 @@ impl Identity<'_> {
                 }
             };
             match hits.iter_mut().find(|old| old.region == self.region && old.ucid == ucid) {
+                // A value may lead there by each of its writings, and is told once.
+                Some(old) if old.by.contains(&sought) => {}
                 Some(old) => old.by.push(sought),
                 None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: vec![sought] }),
             }

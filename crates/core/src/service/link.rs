@@ -157,9 +157,26 @@ impl Identity<'_> {
         if !still && pending.fact.by != RowHash::default() {
             return Err(Why::Left);
         }
-        let holds = |held: &[Holding<'_>]| self.holds(held);
+        let same = self.known_same(&held, &others);
+        let holds = |held: &[Holding<'_>]| with_same(self.holds(held), &same);
         judge(&pending.fact.grounds, &holds(&held), &holds(&others))?;
         self.rule_d(&winner.live.tiles, &loser.live.tiles)
+    }
+
+    /// Hashes that stand alone with one of two people, and whose value the other holds: what each is called there, and
+    /// what the value and its hashes are called.
+    fn known_same(&self, held: &[Holding<'_>], others: &[Holding<'_>]) -> Vec<(RowHash, RowHash)> {
+        let both = || held.iter().chain(others).map(|holding| (holding.held.identifier.kind(), holding.held));
+        let alone: Vec<_> =
+            both().filter(|(kind, held)| held.same == held.hash && self.rules.family(kind) != *kind).collect();
+        let mut same = Vec::new();
+        for (_, value) in both().filter(|(kind, _)| !alone.is_empty() && self.rules.family(kind) == *kind) {
+            let hashes = self.rules.expand(&value.identifier);
+            let hashes: Vec<RowHash> = hashes.iter().map(|hash| self.hash(hash)).collect();
+            let of_it = alone.iter().filter(|(_, hash)| hashes.contains(&hash.hash) && hash.same != value.same);
+            same.extend(of_it.map(|(_, hash)| (hash.same, value.same)));
+        }
+        same
     }
 
     /// The identifiers that a person holds and shows, as the strategy sees them.
@@ -213,4 +230,14 @@ fn join(live: &mut Live, pending: &Pending, sealed: Sealed) {
     }
     let new: Vec<_> = sealed.ops.into_iter().filter(|op| !live.ops.contains(op)).collect();
     live.ops.extend(new);
+}
+
+/// The same, where some hashes are known to be of a value.
+pub(crate) fn with_same(mut holds: Vec<Holds>, same: &[(RowHash, RowHash)]) -> Vec<Holds> {
+    for held in &mut holds {
+        if let Some((_, now)) = same.iter().find(|(before, _)| *before == held.same) {
+            held.same = *now;
+        }
+    }
+    holds
 }

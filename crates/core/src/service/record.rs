@@ -1,14 +1,17 @@
 //! A record as it is resolved: its identifiers, where they lead, and what the strategy decides.
 
 use super::identity::{Alias, Identity, Lead, Root};
+use super::link::with_same;
 use super::slim::home_in;
 use super::upsert::Write;
 use crate::defect::Defect;
 use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::profile::fold::Tiles;
+use crate::profile::holding::Holding;
 use crate::profile::tile::Carried;
 use crate::strategy::{Decision, Fate, Leads, Named, Person, Rule, Why, decide};
+use crate::tables::RowHash;
 use crate::time::Ms;
 
 /// The identifiers of a record, each raw value with the hashes that derive from it.
@@ -30,10 +33,13 @@ impl Record {
         let mut record = Self { carried: Vec::new(), rules: Vec::new(), blocked: Vec::new(), named_as: Vec::new() };
         for given in &write.identifiers {
             let same = identity.hash(&rules.canonical(given));
-            for identifier in rules.expand(given) {
+            let writings = rules.expand(given);
+            // A value and its hashes are one identifier: a word that is no address has no hash either.
+            let blocked = rules.blocks(given) || writings.iter().any(|identifier| rules.blocks(identifier));
+            for identifier in writings {
                 record.named_as.push(given.kind().into());
                 let rule = rules.rule(identifier.kind());
-                record.blocked.push(rules.blocks(&identifier));
+                record.blocked.push(blocked);
                 record.rules.push(rule);
                 let (hash, expires) = (identity.hash(&identifier), rule.expires(received));
                 record.carried.push(Carried { identifier, hash, same, expires, former: false });
@@ -86,8 +92,10 @@ impl Record {
         by_ucid: bool,
         so_far: &SoFar,
     ) -> Decision {
-        let named: Vec<Named> =
+        let mut named: Vec<Named> =
             (0..self.carried.len()).map(|by| self.named(identity, by, &leads[by], people, so_far)).collect();
+        let blocked: Vec<RowHash> = named.iter().filter(|named| named.blocked).map(|named| named.same).collect();
+        named.iter_mut().filter(|named| blocked.contains(&named.same)).for_each(|named| named.blocked = true);
         let persons: Vec<Person> = people.iter().map(|root| self.person(identity, root, so_far)).collect();
         let may_meet = |together: &[usize], further: usize| -> Result<(), Why> {
             let tiles: Tiles = together.iter().flat_map(|person| people[*person].live.tiles.clone()).collect();
@@ -103,7 +111,15 @@ impl Record {
 
     fn person(&self, identity: &Identity<'_>, root: &Root, so_far: &SoFar) -> Person {
         let left = so_far.left.iter().find(|left| left.other == root.ucid).map(|left| left.why.clone());
-        Person { holds: identity.holds(&identity.holdings(&root.live)), left }
+        let held = identity.holdings(&root.live);
+        Person { holds: with_same(identity.holds(&held), &self.told_same(&held)), left }
+    }
+
+    /// Of which of the record's identifiers a hash is that stood alone until now: only the value itself tells.
+    fn told_same(&self, held: &[Holding<'_>]) -> Vec<(RowHash, RowHash)> {
+        let carried = |hash: RowHash| self.carried.iter().find(|carried| carried.hash == hash);
+        let told = held.iter().filter_map(|holding| Some((holding.held.same, carried(holding.held.hash)?.same)));
+        told.filter(|(before, now)| before != now).collect()
     }
 
     fn named(&self, identity: &Identity<'_>, by: usize, lead: &Lead, people: &[Root], so_far: &SoFar) -> Named {
@@ -261,8 +277,14 @@ impl Look {
         here.into_iter().find(|tile| root.live.tiles.contains_key(tile))
     }
 
-    /// Kinds that stayed with another profile.
+    /// Kinds that stayed with another profile, or whose value is blocked.
     pub(crate) fn not_attached(&self, record: &Record) -> Vec<Box<str>> {
-        record.kinds((0..record.carried.len()).filter(|by| self.decision.fates[*by] == Fate::Stays))
+        let left_out = |by: &usize| matches!(self.decision.fates[*by], Fate::Stays | Fate::Blocked);
+        record.kinds((0..record.carried.len()).filter(left_out))
+    }
+
+    /// Which identifiers of the record took no part because their value is blocked.
+    pub(crate) fn blocked(&self) -> impl Iterator<Item = usize> {
+        (0..self.decision.fates.len()).filter(|by| self.decision.fates[*by] == Fate::Blocked)
     }
 }

@@ -44,6 +44,11 @@ impl Service {
     ///
     /// [`Code::BadStrategy`] with every fault in it.
     pub async fn set_strategy(&self, org: OrgId, mode: Mode) -> Result<Strategy, Error> {
+        self.replace_strategy(org, mode, None).await
+    }
+
+    /// The same, if it is still at this version; otherwise [`Code::DefinitionChanged`].
+    pub async fn replace_strategy(&self, org: OrgId, mode: Mode, version: Option<u64>) -> Result<Strategy, Error> {
         self.org(org).await?;
         let faults: Vec<Fault> =
             check(&mode).into_iter().map(|(pointer, detail)| Fault { pointer, detail: detail.into() }).collect();
@@ -55,7 +60,13 @@ impl Service {
             .modify(&tables::strategy(org), |row: Option<StrategyRow>| {
                 let own_work = row.as_ref().is_some_and(|row| row.written_by == written_by);
                 let before = row.map_or_else(Strategy::default, |row| row.strategy);
-                if own_work || before.mode == mode {
+                if own_work {
+                    return Ok((None, before));
+                }
+                if version.is_some_and(|version| version != before.version) {
+                    return Err(Code::DefinitionChanged.into());
+                }
+                if before.mode == mode {
                     return Ok((None, before));
                 }
                 let strategy = Strategy { version: before.version + 1, mode: mode.clone() };
@@ -72,15 +83,19 @@ impl Service {
     /// Changes them. [`Code::BadBlocklist`] with every fault in it.
     pub async fn set_blocked_values(&self, org: OrgId, blocked: &BlockedValues) -> Result<(), Error> {
         self.org(org).await?;
-        let fault = |pointer: String, detail: &'static str| {
-            let faults = vec![Fault { pointer, detail: detail.into() }];
-            Err(Error { faults, ..Code::BadBlocklist.into() })
-        };
+        let fault = |pointer: String, detail: &'static str| Fault { pointer, detail: detail.into() };
+        let mut faults: Vec<Fault> =
+            Blocklist::faults(&blocked.patterns).map(|(place, why)| fault(format!("/patterns/{place}"), why)).collect();
         if blocked.values.len() + blocked.patterns.len() > limits::BLOCKED_VALUES {
-            return fault("".into(), "holds more than 1000 values and patterns");
+            faults.push(fault("/values".into(), "there are more than 1000 values and patterns"));
         }
-        if let Err((place, why)) = Blocklist::new(blocked.values.clone(), &blocked.patterns) {
-            return fault(format!("/patterns/{place}"), why);
+        if faults.is_empty()
+            && let Err((_, why)) = Blocklist::new(Vec::new(), &blocked.patterns)
+        {
+            faults.push(fault("/patterns".into(), why));
+        }
+        if !faults.is_empty() {
+            return Err(Error { faults, ..Code::BadBlocklist.into() });
         }
         self.records
             .modify(&tables::blocked_values(org), |_: Option<BlockedValues>| Ok((Some(blocked.clone()), ())))

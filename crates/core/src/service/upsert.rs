@@ -22,7 +22,7 @@ use crate::patch::Patch;
 use crate::profile::tile::{LinkFact, RefusedLink};
 use crate::records::Swap;
 use crate::store::Version;
-use crate::strategy::{Fate, Grounds};
+use crate::strategy::{Fate, Grounds, Why};
 use crate::tables::{self, RowHash};
 use crate::time::Ms;
 use crate::value::Source;
@@ -293,6 +293,17 @@ impl Upsert<'_> {
             source: self.write.source.clone(),
             at: stamps.now,
         });
+        // A value that names nobody led to no profile: it is told of the person whose record brought it.
+        let blocked = self.blocked(look).map(|by| RefusedLink {
+            other: tile,
+            kind: self.record.carried[by].identifier.kind().into(),
+            identifier: self.record.carried[by].hash,
+            why: Why::Blocked,
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: stamps.now,
+        });
+        let refused = refused.chain(blocked);
         Draft::new(&self.identity, tiles, tile, carried, refused.collect(), stamps, self.write)
     }
 

@@ -71,6 +71,8 @@ pub enum Why {
     Shared,
     /// The identifier left the profile before the merge.
     Left,
+    /// The value is blocked, and so named nobody.
+    Blocked,
 }
 
 impl Why {
@@ -84,6 +86,7 @@ impl Why {
             Why::Limit => "limit_of_one_person",
             Why::Shared => "shared_value",
             Why::Left => "identifier_left",
+            Why::Blocked => "blocked_value",
         }
     }
 
@@ -93,6 +96,7 @@ impl Why {
             Why::Better => "2a",
             Why::OneKept(_) => "2b",
             Why::BothPrimary => "2c",
+            Why::Blocked => "1",
             Why::Apart | Why::Limit => "2d",
             Why::Shared | Why::Left => "2",
         }
@@ -108,6 +112,7 @@ impl Why {
             Why::Limit => "Together they would have passed a limit of one person.".into(),
             Why::Shared => "The value sits on several profiles, so it joins nobody.".into(),
             Why::Left => "The identifier left the other profile before the two were joined.".into(),
+            Why::Blocked => "The value is blocked: it names nobody, so it was not looked up and is not kept.".into(),
         }
     }
 }
@@ -402,14 +407,14 @@ impl Case<'_> {
         match (named.rule.class, leads.former, named.rule.contested) {
             (Class::Secondary | Class::Disabled, ..) => Fate::Attach,
             (Class::Primary, true, _) => Fate::Take,
-            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to, moved) => Fate::Take,
+            (Class::Primary, false, Contested::Move) if self.may_move(by, leads.to, together, moved) => Fate::Take,
             (Class::Primary, false, _) => Fate::Stays,
         }
     }
 
-    fn may_move(&self, by: usize, from: usize, moved: &[RowHash]) -> bool {
+    fn may_move(&self, by: usize, from: usize, together: &[usize], moved: &[RowHash]) -> bool {
         let same = self.record[by].same;
-        let apart = self.alone.iter().any(|alone| alone.by == by && alone.why == Why::Apart);
+        let apart = !together.is_empty() && (self.may_meet)(together, from) == Err(Why::Apart);
         let mut left = self.people[from].holds.iter().filter(|held| held.same != same && !moved.contains(&held.same));
         apart || moved.contains(&same) || left.next().is_some()
     }

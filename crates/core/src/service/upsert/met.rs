@@ -17,7 +17,19 @@ impl Upsert<'_> {
             all.retain(|left| left.by != by);
             all.push(LeftAlone { by, other, why: refusal.why.clone() });
         }
+        // A value and its hashes are one identifier, and told once.
+        let same = |left: &LeftAlone| (self.record.carried[left.by].same, left.other);
+        let told: Vec<_> = all.iter().map(same).collect();
+        let mut places = told.iter().enumerate();
+        all.retain(|left| places.next().is_some_and(|(at, _)| !told[..at].contains(&same(left))));
         all
+    }
+
+    /// Identifiers of the record that took no part because their value is blocked, each once.
+    pub(super) fn blocked<'l>(&'l self, look: &'l Look) -> impl Iterator<Item = usize> + 'l {
+        let same = |by: usize| self.record.carried[by].same;
+        look.blocked()
+            .filter(move |by| !look.blocked().take_while(|other| other < by).any(|other| same(other) == same(*by)))
     }
 
     /// Kinds of the record whose profile was left alone by rule d.
