@@ -15,6 +15,7 @@
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
+pub mod certificate;
 pub mod defect;
 pub mod error;
 pub mod id;

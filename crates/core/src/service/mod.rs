@@ -5,6 +5,7 @@
 
 pub mod blocked;
 pub mod catalogue;
+pub mod certificates;
 mod draft;
 pub mod erase;
 mod expire;

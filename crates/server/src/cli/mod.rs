@@ -1,8 +1,9 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config` and `doctor` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
 
 mod blocked;
 mod catalogue;
+mod certificates;
 mod client;
 mod doctor;
 mod identity;
@@ -13,6 +14,7 @@ mod output;
 mod rehearsal;
 mod serve;
 mod strategy;
+mod tls;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -84,6 +86,10 @@ enum Command {
     Blocked(blocked::BlockedArgs),
     /// Records and links that were refused
     Refused(blocked::RefusedArgs),
+    /// Bind client certificates to organisations, list and unbind them
+    Certificate(certificates::CertificateArgs),
+    /// Make certificates for trying TLS
+    Tls(tls::TlsArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
@@ -129,6 +135,8 @@ impl Cli {
             Some(Command::Catalogue(args)) => args.run(&common, output),
             Some(Command::Blocked(args)) => args.run(&common, output),
             Some(Command::Refused(args)) => args.run(&common, output),
+            Some(Command::Certificate(args)) => args.run(&common, output),
+            Some(Command::Tls(args)) => args.run(output),
             Some(Command::Config) => print_config(&common, output),
             Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
         }

@@ -4,6 +4,7 @@
 
 pub mod blocked;
 pub mod catalogue;
+pub mod certificates;
 pub mod erase;
 pub mod explain;
 mod fields;
@@ -96,6 +97,11 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_explain", Needs::Admin, || post(explain::administered)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_split", Needs::Admin, || post(split::administered)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_lift", Needs::Admin, || post(split::lift)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/certificates", Needs::Root, || post(certificates::bind)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/certificates", Needs::Admin, || get(certificates::list)),
+    route(Method::DELETE, "/admin/v1/orgs/{orgId}/certificates/{fingerprint}", Needs::Root, || {
+        delete(certificates::unbind)
+    }),
     // Of the contract, but not of this version yet.
     route(Method::POST, "/cdp/v1/users/_events", READ, || post(later::reader)),
     route(Method::GET, "/cdp/v1/usage", ADMIN, || get(later::org_admin)),

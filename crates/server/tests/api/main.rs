@@ -9,6 +9,7 @@ mod blocklist;
 mod bodies;
 mod cases;
 mod catalogue;
+mod certificates;
 mod connections;
 mod credentials;
 mod delete;
