@@ -22,7 +22,6 @@ use tile::LinkFact;
 /// A profile row.
 #[expect(clippy::large_enum_variant, reason = "nearly all rows are live: a box would cost each of them an allocation")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are live, and none is kept in a list")]
 pub enum Profile {
     /// A person.
     Live(Live),
