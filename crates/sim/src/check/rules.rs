@@ -102,6 +102,19 @@ impl Check {
         Ok(())
     }
 
+    /// At the moment of a merge no two values meet of a kind of which one is kept.
+    pub(super) fn may_meet(&self, realm: Realm, one: Ucid, other: Ucid) -> Result<(), Wrong> {
+        let shown = |root: Ucid| self.people.get(&realm)?.persons.get(&root).map(|person| person.ids.keys());
+        for id in shown(one).into_iter().flatten().filter(|id| self.rule_of(**id).keeps_one()) {
+            let kind = |id: Id| Box::from(identifier(id, self.kinds).kind());
+            let own: Box<str> = kind(*id);
+            if let Some(met) = shown(other).into_iter().flatten().find(|met| *met != id && kind(**met) == own) {
+                return Err(format!("{id} and {met} are of {own}, of which one is kept"));
+            }
+        }
+        Ok(())
+    }
+
     /// What was split is not one again, whatever the rows remember.
     fn were_not_split(&self, realm: Realm, tiles: &Tiles) -> Result<(), Wrong> {
         let met = |(one, other): &&(Ucid, Ucid)| tiles.contains_key(one) && tiles.contains_key(other);
