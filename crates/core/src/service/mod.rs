@@ -3,6 +3,7 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, `Identity` is one region of
 //! that organisation, where the steps of identity live.
 
+pub mod audit;
 pub mod catalogue;
 mod draft;
 pub mod erase;
@@ -36,6 +37,8 @@ pub struct Service {
     pub(crate) secret: RowSecret,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
+    /// The ends of the audit chains that this process writes.
+    pub(crate) lines: Arc<audit::Lines>,
     #[cfg(feature = "planted")]
     planted: Option<Defect>,
 }
@@ -69,6 +72,7 @@ impl Service {
             entropy,
             secret: RowSecret::new(secret),
             node,
+            lines: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })
