@@ -11,6 +11,7 @@
 mod presented;
 
 use crate::app::App;
+use crate::audit;
 use crate::caller::{Caller, Key};
 use crate::problem::{Problem, ServerCode};
 use axum::extract::FromRequestParts;
@@ -20,6 +21,7 @@ use onefold_core::id::OrgId;
 use onefold_core::limits;
 use onefold_core::org::{Scope, Scopes};
 use onefold_core::service::Service;
+use onefold_core::service::audit::Who as Actor;
 use onefold_core::tables::RowHash;
 use onefold_core::time::Ms;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,9 +44,13 @@ pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Calle
 /// Who calls a route of administration: 401 without a valid key, 403 without `org.admin`.
 pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Problem> {
     match app.auth.who(&app.service, parts, &Last::default()).await? {
-        Who::Root => Ok(Administrator::Root),
+        Who::Root => {
+            audit::begin(app, parts, Actor::Root, None).await?;
+            Ok(Administrator::Root)
+        }
         Who::Caller(caller) => {
             caller.check_scope(Scope::OrgAdmin)?;
+            audit::begin(app, parts, Actor::Key(caller.key.id), Some(caller.org().id)).await?;
             Ok(Administrator::Of(caller.org().id))
         }
     }
@@ -119,7 +125,7 @@ enum Who {
 
 /// The root key's hash, and what was looked up of late.
 pub struct Auth {
-    root: RowHash,
+    root: Mutex<RowHash>,
     seen: quick_cache::sync::Cache<RowHash, Seen>,
     /// Counts what this node changed of keys and organisations: what was read before the last change no longer counts.
     changes: AtomicU64,
@@ -137,10 +143,20 @@ impl Auth {
     /// With this root key.
     pub fn new(service: &Service, root_key: &str) -> Self {
         Self {
-            root: service.secret().api_key(root_key),
+            root: Mutex::new(service.secret().api_key(root_key)),
             seen: quick_cache::sync::Cache::new(crate::limits::KEYS_SEEN),
             changes: AtomicU64::new(0),
         }
+    }
+
+    /// From now on this root key opens `/admin`, and the one before no longer does.
+    pub fn replace_root(&self, service: &Service, root_key: &str) {
+        *self.root.lock().unwrap_or_else(PoisonError::into_inner) = service.secret().api_key(root_key);
+    }
+
+    fn is_root(&self, hash: RowHash) -> bool {
+        let root = *self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        hash.0.ct_eq(&root.0).into()
     }
 
     /// To be called after every change of a key or an organisation, whether it is known to have happened or not.
@@ -174,7 +190,7 @@ impl Auth {
         let hash = service.secret().api_key(presented);
         match self.seen.get(&hash).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => Ok(Some(seen)),
-            None if bool::from(hash.0.ct_eq(&self.root.0)) => Ok(None),
+            None if self.is_root(hash) => Ok(None),
             None => self.look_up(service, hash).await.map(Some),
         }
     }
@@ -197,7 +213,7 @@ impl Auth {
 async fn known(service: &Service, hash: RowHash) -> Result<Option<Key>, Error> {
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
-    Ok(org.map(|org| Key { org, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
+    Ok(org.map(|org| Key { id: facts.key, org, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
 }
 
 /// The root key has no scopes, so there is nothing to narrow; a header that is malformed is refused as from anyone.

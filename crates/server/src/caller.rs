@@ -2,12 +2,14 @@
 //! [`Writer`], [`Deleter`] and so on. Finding out who calls is `auth.rs`.
 
 use crate::app::App;
+use crate::audit;
 use crate::auth::{self, Last};
 use crate::problem::{Problem, ServerCode};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::id::OrgId;
-use onefold_core::org::{Org, Scope, Scopes};
+use onefold_core::org::{KeyId, Org, Scope, Scopes};
+use onefold_core::service::audit::Who;
 use onefold_core::time::Ms;
 use onefold_core::value::Source;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 /// What a valid key stands for, as it was at most a second ago. Shared by the requests of one connection.
 #[derive(Clone, Debug)]
 pub struct Key {
+    /// Its id.
+    pub id: KeyId,
     /// The organisation.
     pub org: Org,
     /// Its name: the default `source` of what it writes.
@@ -83,6 +87,9 @@ impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        Self::on(&Last::default(), parts, app).await
+        let allowed = Self::on(&Last::default(), parts, app).await?;
+        let key = &allowed.0.key;
+        audit::begin(app, parts, Who::Key(key.id), Some(key.org.id)).await?;
+        Ok(allowed)
     }
 }

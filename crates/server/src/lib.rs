@@ -5,6 +5,7 @@
 //! | [`serve`], [`mod@front`] | connections; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
@@ -14,6 +15,7 @@
 
 pub mod address;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod caller;
@@ -27,6 +29,7 @@ pub mod http;
 pub mod json;
 pub mod limits;
 pub mod problem;
+pub mod receipts;
 pub mod root_key;
 pub mod serve;
 pub mod start;

@@ -26,6 +26,9 @@ pub const ZSTD_WINDOW_LOG: u32 = 23;
 /// API keys whose meaning is kept in memory; each at most a second long (contract section 2).
 pub const KEYS_SEEN: usize = 10_000;
 
+/// Public keys of earlier signing keys of receipts that are kept.
+pub const RECEIPT_KEYS: usize = 1_000;
+
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.

@@ -83,6 +83,8 @@ codes! {
     AuthScope = "auth.scope", FORBIDDEN, No, "The API key is not allowed to do this";
     /// Another organisation's.
     AuthOrg = "auth.org", FORBIDDEN, No, "The API key is not of this organisation";
+    /// What the environment sets, the server cannot replace.
+    KeyFromEnvironment = "key.from_environment", CONFLICT, No, "This key is set by the environment of the server; change it there and restart";
     /// No such URL.
     NoSuchUrl = "request.no_such_url", NOT_FOUND, No, "There is no such URL";
     /// A URL that does not know this method.

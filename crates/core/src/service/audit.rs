@@ -97,7 +97,10 @@ impl Chain {
     fn right_seal(&self, secret: &RowSecret, org: Option<OrgId>) -> [u8; 32] {
         let before = self.before.unwrap_or(0).to_be_bytes();
         let numbers = [self.count, self.begun, self.last].map(u64::to_be_bytes).concat();
-        secret.seal(CHAIN, &[&org.map_or(0, OrgId::get).to_be_bytes(), &self.id.to_be_bytes(), &before, &numbers, &self.head])
+        secret.seal(
+            CHAIN,
+            &[&org.map_or(0, OrgId::get).to_be_bytes(), &self.id.to_be_bytes(), &before, &numbers, &self.head],
+        )
     }
 
     /// Whether the next entry belongs into another chain.

@@ -1,11 +1,13 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
 //! asks a running server for. Only `serve`, `config` and `doctor` do something themselves.
 
+mod audit;
 mod client;
 mod doctor;
 mod keys;
 mod orgs;
 mod output;
+mod receipt;
 mod serve;
 
 use crate::config::{Config, Layer};
@@ -60,6 +62,10 @@ enum Command {
     Org(orgs::OrgArgs),
     /// Make, list, rotate and revoke API keys
     Key(keys::KeyArgs),
+    /// Read and verify the audit log
+    Audit(audit::AuditArgs),
+    /// Verify the receipt of a delete
+    Receipt(receipt::ReceiptArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
@@ -100,6 +106,8 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(&common, &args, output),
             Some(Command::Org(args)) => args.run(&common, output),
             Some(Command::Key(args)) => args.run(&common, output),
+            Some(Command::Audit(args)) => args.run(&common, output),
+            Some(Command::Receipt(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
             Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
         }

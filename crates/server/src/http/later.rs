@@ -3,18 +3,13 @@
 
 use super::{orgs, wire};
 use crate::auth::Administrator;
-use crate::caller::{Deleter, OrgAdmin, Reader, Sender};
+use crate::caller::{OrgAdmin, Reader, Sender};
 use crate::problem::{Problem, ServerCode};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 
 /// For who may read profiles.
 pub(super) async fn reader(_: Reader) -> Problem {
-    ServerCode::NotYet.into()
-}
-
-/// For who may delete profiles.
-pub(super) async fn deleter(_: Deleter) -> Problem {
     ServerCode::NotYet.into()
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
 
+mod audit;
+mod deletions;
 pub mod erase;
 mod fields;
 pub mod headers;
@@ -12,6 +14,7 @@ pub mod orgs;
 mod page;
 mod patch;
 pub mod search;
+mod server_keys;
 pub mod upsert;
 mod wire;
 
@@ -74,6 +77,13 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || get(keys::list)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate", Needs::Admin, || post(keys::rotate)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || delete(keys::revoke)),
+    route(Method::GET, "/admin/v1/audit", Needs::Root, || get(audit::of_server)),
+    route(Method::GET, "/admin/v1/audit/verify", Needs::Root, || get(audit::verify_server)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/audit", Needs::Admin, || get(audit::of_org)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/audit/verify", Needs::Admin, || get(audit::verify_org)),
+    route(Method::POST, "/admin/v1/server-keys/rotate", Needs::Root, || post(server_keys::rotate)),
+    route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(deletions::receipt)),
+    route(Method::GET, "/.well-known/onefold-keys.json", Needs::Nothing, || get(server_keys::public)),
     // Of the contract, but not of this version yet.
     route(Method::GET, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || get(later::admin)),
     route(Method::PUT, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || put(later::admin)),
@@ -81,7 +91,6 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, "/cdp/v1/users/_events", READ, || post(later::reader)),
     route(Method::POST, "/cdp/v1/users/_split", ADMIN, || post(later::org_admin)),
     route(Method::GET, "/cdp/v1/usage", ADMIN, || get(later::org_admin)),
-    route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(later::deleter)),
     route(Method::POST, "/cdp/v1/events", EVENTS, || post(later::sender)),
     route(Method::POST, "/v1/identify", Needs::Nothing, || post(later::anyone)),
     route(Method::POST, "/v1/track", Needs::Nothing, || post(later::anyone)),
