@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod audit;
 mod authorisation;
 mod bodies;
 mod connections;
 mod credentials;
 mod delete;
+mod deletions;
 mod health;
 mod keys_delete;
 mod keys_get;
@@ -18,6 +20,7 @@ mod orgs_patch;
 mod orgs_post;
 mod problems;
 mod search;
+mod server_keys;
 mod util;
 mod write;
 mod write_conditions;
