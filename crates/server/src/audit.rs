@@ -27,7 +27,10 @@ const RECORDED: [&str; 2] = ["/cdp/v1/users/_delete", "/cdp/v1/users/_split"];
 
 /// An extension of a request that is to be recorded, into which goes what was written of it.
 #[derive(Clone, Default)]
-pub struct Slot(Arc<Mutex<Option<(Option<OrgId>, Act)>>>);
+pub struct Slot(Arc<Mutex<Option<Recorded>>>);
+
+/// An entry, and the organisation in whose log it is; none is the server itself.
+pub type Recorded = (Option<OrgId>, Act);
 
 impl Slot {
     /// Whether a call is to be recorded.
@@ -36,7 +39,7 @@ impl Slot {
     }
 
     /// What is to be recorded of a call that is answered so, if its beginning was.
-    pub fn ended(&self, response: &Response) -> Option<(Option<OrgId>, Act)> {
+    pub fn ended(&self, response: &Response) -> Option<Recorded> {
         let (org, act) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let about = response.extensions().get::<About>().map(|About(id)| id.as_str().into());
         let outcome = response.extensions().get::<Problem>().map_or("done", |problem| problem.code().as_str());
@@ -70,7 +73,7 @@ pub async fn begin(app: &App, parts: &Parts, who: Who, own: Option<OrgId>) -> Re
 }
 
 /// Records what became of a call. It is done by then: if this fails the log has only its beginning, and says so there.
-pub async fn finish(app: &App, ended: Option<(Option<OrgId>, Act)>) {
+pub async fn finish(app: &App, ended: Option<Recorded>) {
     let Some((org, act)) = ended else { return };
     if let Err(error) = app.service.audit(org, act).await {
         tracing::error!(%error, "the outcome of a call is not in the audit log");

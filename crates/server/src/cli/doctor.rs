@@ -68,7 +68,7 @@ fn table_json(found: &TableCheck) -> Value {
 fn warnings(data: &Path) -> Vec<String> {
     let open = |name: &&str| std::fs::metadata(data.join(name)).is_ok_and(|about| others_may_read(&about));
     let warning = |name| format!("{} can be read by others; chmod 600 it", data.join(name).display());
-    [root_key::FILE, receipts::FILE].iter().filter(open).map(warning).collect()
+    [root_key::FILE, receipts::FILE].into_iter().filter(open).map(warning).collect()
 }
 
 #[cfg(unix)]
