@@ -53,6 +53,9 @@ pub struct OrgView {
     pub limits: LimitsView,
     /// What a write answers where the caller does not say: `profile` or `minimal`.
     pub write_answer: String,
+    /// Days after which a profile that nothing was heard of is erased; not there: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_ttl_days: Option<u32>,
     /// When it was made.
     pub created_at: u64,
 }
@@ -198,4 +201,26 @@ pub struct ServerKeyView {
     /// The id of the new key of receipts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+}
+
+/// The body of `POST …/certificates`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateBody {
+    /// SHA-256 of the certificate's DER: 64 hexadecimal digits, with or without colons.
+    pub fingerprint: String,
+    /// What people call it: 1 to 64 bytes.
+    pub name: String,
+}
+
+/// A client certificate that is bound to an organisation, as answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateView {
+    /// SHA-256 of the certificate's DER: 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// What people call it.
+    pub name: String,
+    /// When it was bound.
+    pub bound_at: u64,
 }

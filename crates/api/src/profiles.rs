@@ -21,6 +21,9 @@ pub struct SearchBody {
     /// What to show besides: `matched`, `sources`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub include: Option<Vec<String>>,
+    /// Whether a value that sits on several people finds them all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_shared: bool,
     /// An ETag: 204 if the answer would still be that one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unless: Option<String>,

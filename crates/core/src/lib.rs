@@ -10,21 +10,26 @@
 //! | [`catalogue`] | forms of identifiers and their hashes, groups, types, marks |
 //! | [`org`] | organisations and API keys, as stored |
 //! | [`profile`] | what a profile row holds, the fold, the answer's bytes |
+//! | [`pace`] | how fast one person may be written to |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
+pub mod certificate;
 pub mod defect;
 pub mod error;
 pub mod id;
 pub mod limits;
 pub mod org;
+pub mod pace;
 pub mod patch;
 pub mod profile;
 pub mod records;
+pub mod rules;
 pub mod service;
 pub mod store;
+pub mod strategy;
 pub mod tables;
 pub mod time;
 pub mod value;

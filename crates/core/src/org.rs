@@ -24,6 +24,8 @@ pub struct Org {
     pub limits: OrgLimits,
     /// What a write answers where the caller does not say.
     pub write_answer: WriteAnswer,
+    /// Days after which a profile that nothing was heard of is erased; `None`: never.
+    pub profile_ttl_days: Option<u32>,
     /// When it was made.
     pub created: Ms,
     /// Random: which call made it, so that a call whose answer was lost recognises its own work.
@@ -187,7 +189,7 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-/// How much one key may call; stored now, enforced in a later version. 0 means no limit.
+/// How much one key may call, beside what its organisation may. 0 means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRate {
     /// Requests a second.

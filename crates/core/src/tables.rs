@@ -3,6 +3,7 @@
 //! A key is a partition (rows that are scanned together) and a sort key (their order in it). All parts have a fixed
 //! length. Nothing personal stands in a key: identifiers and idempotency keys appear as keyed hashes ([`RowHash`]).
 
+use crate::certificate::Fingerprint;
 use crate::id::{Identifier, OrgId, Region, Ucid};
 use crate::limits;
 use crate::time::Ms;
@@ -60,11 +61,23 @@ pub enum Table {
     /// chain. Value: [`crate::service::audit`]. Written by that process alone. Removed with its chain after the audit
     /// period.
     Audit = 19,
+    /// Values that name nobody in an organisation.
+    /// Partition: orgId. Sort: nothing for the administrators' list; the identifier's hash for one that was blocked
+    /// because too many people share it. Value: the list; or the kind, when, and why. Ends when it is lifted.
+    Blocked = 13,
+    /// Records that were refused.
+    /// Partition: orgId. Sort: inverted time, then random bits. Value: when, why, the kinds, the source; no values.
+    /// Written by the write that was refused. Removed by the sweeper after thirty days.
+    Refused = 14,
+    /// A client certificate that is bound to an organisation.
+    /// Partition: 0 and the fingerprint; or 1, orgId, and 24 zero bytes, with the fingerprint to sort by. Value: whom it is
+    /// bound to; or only that it once was. Written by administrators. Never ends: an unbound one says so.
+    Certificate = 16,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 13] = [
+    pub const ALL: [Table; 16] = [
         Table::Meta,
         Table::Org,
         Table::ApiKey,
@@ -78,6 +91,9 @@ impl Table {
         Table::Strategy,
         Table::Catalogue,
         Table::Audit,
+        Table::Blocked,
+        Table::Refused,
+        Table::Certificate,
     ];
 
     /// Its name, in lower case, as it stands in file names, metrics and statements.
@@ -96,6 +112,9 @@ impl Table {
             Table::Strategy => "strategy",
             Table::Catalogue => "catalogue",
             Table::Audit => "audit",
+            Table::Blocked => "blocked",
+            Table::Refused => "refused",
+            Table::Certificate => "certificate",
         }
     }
 }
@@ -138,7 +157,7 @@ fn join<const CAP: usize, const N: usize>(parts: [&[u8]; N]) -> ArrayVec<u8, CAP
 }
 
 /// A keyed hash that stands for a value which must not stand in a row's key: 128 bits of BLAKE3.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowHash(pub [u8; 16]);
 
 impl std::fmt::Debug for RowHash {
@@ -297,6 +316,21 @@ pub fn job(number: u8) -> Key {
     Partition::new(Table::Job, []).row(&[number])
 }
 
+/// The certificate with this fingerprint.
+pub fn certificate(fingerprint: Fingerprint) -> Key {
+    Partition::new(Table::Certificate, [&[0], &fingerprint.0]).row(&[])
+}
+
+/// The certificates of an organisation.
+pub fn org_certificates(org: OrgId) -> Partition {
+    Partition::new(Table::Certificate, [&[1], &org.get().to_be_bytes(), &[0; 24]])
+}
+
+/// That an organisation bound this certificate.
+pub fn org_certificate(org: OrgId, fingerprint: Fingerprint) -> Key {
+    org_certificates(org).row(&fingerprint.0)
+}
+
 /// The catalogue of an organisation.
 pub fn catalogue(org: OrgId) -> Key {
     Partition::new(Table::Catalogue, [&org.get().to_be_bytes()]).row(&[])
@@ -316,4 +350,34 @@ pub fn audit_chain(org: Option<OrgId>, chain: u128) -> Partition {
 /// One entry of a chain of the audit log.
 pub fn audit_entry(org: Option<OrgId>, chain: u128, number: u64) -> Key {
     audit_chain(org, chain).row(&number.to_be_bytes())
+}
+
+/// What an organisation blocks.
+pub fn blocked(org: OrgId) -> Partition {
+    Partition::new(Table::Blocked, [&org.get().to_be_bytes()])
+}
+
+/// The administrators' list of blocked values.
+pub fn blocked_values(org: OrgId) -> Key {
+    blocked(org).row(&[])
+}
+
+/// A value that was blocked because too many people share it.
+pub fn blocked_value(org: OrgId, hash: RowHash) -> Key {
+    blocked(org).row(&hash.0)
+}
+
+/// The refused records of an organisation, the newest first.
+pub fn refused(org: OrgId) -> Partition {
+    Partition::new(Table::Refused, [&org.get().to_be_bytes()])
+}
+
+/// One refused record.
+pub fn refused_record(org: OrgId, at: Ms, random: u64) -> Key {
+    refused(org).row(&join::<40, 2>([&(Ms::MAX - at).to_be_bytes(), &random.to_be_bytes()]))
+}
+
+/// How an organisation resolves records.
+pub fn strategy(org: OrgId) -> Key {
+    Partition::new(Table::Strategy, [&org.get().to_be_bytes()]).row(&[])
 }

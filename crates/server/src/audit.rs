@@ -97,12 +97,13 @@ fn ids_in(route: &str, path: &str) -> String {
 }
 
 /// Sorts of refusal that are counted.
-const REFUSALS: [ServerCode; 5] = [
+const REFUSALS: [ServerCode; 6] = [
     ServerCode::AuthMissing,
     ServerCode::AuthInvalid,
     ServerCode::AuthAmbiguous,
     ServerCode::AuthScope,
     ServerCode::AuthOrg,
+    ServerCode::AuthCertificate,
 ];
 
 /// Refused credentials, counted until they are recorded. A crash loses those of the last second.

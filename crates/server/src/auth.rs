@@ -13,7 +13,10 @@ mod presented;
 use crate::app::App;
 use crate::audit;
 use crate::caller::{Caller, Key};
+use crate::limit::Limiter;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
+use crate::tls::Peer;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::error::Error;
@@ -31,25 +34,32 @@ use subtle::ConstantTimeEq;
 
 /// For how long what was read may be used, counted from before the read (contract section 2: one second). The rest of
 /// the second is for the request that is just being answered.
-const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
+pub(crate) const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
 
 /// Who calls a route of profiles: 401 without a valid key, 403 with the root key, which opens `/admin` alone.
 pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Caller, Problem> {
-    match app.auth.who(&app.service, parts, last).await? {
-        Who::Caller(caller) => Ok(caller),
+    match app.auth.who(app, parts, last).await? {
+        Who::Caller(caller) => {
+            last.check_certificate(app, Some(caller.org().id)).await?;
+            Ok(caller)
+        }
         Who::Root => Err(ServerCode::AuthScope.into()),
     }
 }
 
 /// Who calls a route of administration: 401 without a valid key, 403 without `org.admin`.
 pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Problem> {
-    match app.auth.who(&app.service, parts, &Last::default()).await? {
+    let last = Last::of(parts);
+    match app.auth.who(app, parts, &last).await? {
         Who::Root => {
+            last.check_certificate(app, None).await?;
             audit::begin(app, parts, Actor::Root, None).await?;
             Ok(Administrator::Root)
         }
         Who::Caller(caller) => {
+            last.check_certificate(app, Some(caller.org().id)).await?;
             caller.check_scope(Scope::OrgAdmin)?;
+            caller.admit(app, &Note::of(parts))?;
             audit::begin(app, parts, Actor::Key(caller.key.id), Some(caller.org().id)).await?;
             Ok(Administrator::Of(caller.org().id))
         }
@@ -57,13 +67,40 @@ pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Pr
 }
 
 /// The key that a connection presented last and what it led to, so that a client which keeps its connection is known by
-/// a glance. Good for as long as an entry of the cache is, of which it holds a copy.
+/// a glance. Good for as long as an entry of the cache is, of which it holds a copy. And the certificate that the
+/// connection was opened with, if its listener asks for one.
 #[derive(Default)]
-pub struct Last(Mutex<Option<(Box<str>, Seen)>>);
+pub struct Last {
+    key: Mutex<Option<(Box<str>, Seen)>>,
+    peer: Option<Arc<Peer>>,
+}
 
 impl Last {
+    /// Of a connection that begins, whose client showed this certificate.
+    pub fn with(peer: Option<Arc<Peer>>) -> Self {
+        Self { peer, ..Self::default() }
+    }
+
+    /// Of a request that came through the router: no key yet, and the certificate that the front noted.
+    pub fn of(parts: &Parts) -> Self {
+        Self::with(parts.extensions.get::<Arc<Peer>>().cloned())
+    }
+
+    /// The certificate that the connection was opened with.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.peer.as_ref()
+    }
+
+    async fn check_certificate(&self, app: &App, caller: Option<OrgId>) -> Result<(), Problem> {
+        match &self.peer {
+            None => Ok(()),
+            // Boxed: it must not make every fetch larger.
+            Some(peer) => Box::pin(peer.check(app, caller)).await,
+        }
+    }
+
     fn get(&self, key: &str) -> Option<Seen> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.key.lock().unwrap_or_else(PoisonError::into_inner);
         let (presented, seen) = last.as_ref()?;
         same(presented.as_bytes(), key.as_bytes()).then(|| seen.clone())
     }
@@ -71,7 +108,7 @@ impl Last {
     /// Keeps a copy: what all connections count the holders of, all processors wait for.
     fn set(&self, key: &str, seen: &Seen) {
         let seen = Seen { known: seen.known.as_deref().cloned().map(Arc::new), ..*seen };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.into(), seen));
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.into(), seen));
     }
 }
 
@@ -164,11 +201,17 @@ impl Auth {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn who(&self, service: &Service, parts: &Parts, last: &Last) -> Result<Who, Problem> {
+    /// How often that was, so that what was read before a change can be told.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    async fn who(&self, app: &App, parts: &Parts, last: &Last) -> Result<Who, Problem> {
+        let service = &app.service;
         let presented = presented::key(parts)?;
         let seen = match last.get(&presented).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => seen,
-            None => match self.seen(service, &presented).await? {
+            None => match self.seen(app, &presented).await? {
                 None => return root(parts),
                 Some(seen) => {
                     last.set(&presented, &seen);
@@ -183,15 +226,15 @@ impl Auth {
     }
 
     /// What a key leads to, by the cache or by the store. `None` is the root key.
-    async fn seen(&self, service: &Service, presented: &str) -> Result<Option<Seen>, Problem> {
+    async fn seen(&self, app: &App, presented: &str) -> Result<Option<Seen>, Problem> {
         if presented.len() > limits::API_KEY_BYTES {
             return Err(ServerCode::AuthInvalid.into());
         }
-        let hash = service.secret().api_key(presented);
+        let hash = app.service.secret().api_key(presented);
         match self.seen.get(&hash).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => Ok(Some(seen)),
             None if self.is_root(hash) => Ok(None),
-            None => self.look_up(service, hash).await.map(Some),
+            None => self.look_up(app, hash).await.map(Some),
         }
     }
 
@@ -200,9 +243,9 @@ impl Auth {
         seen.read_at.elapsed() < AGE && seen.changes == self.changes.load(Ordering::SeqCst)
     }
 
-    async fn look_up(&self, service: &Service, hash: RowHash) -> Result<Seen, Problem> {
+    async fn look_up(&self, app: &App, hash: RowHash) -> Result<Seen, Problem> {
         let (read_at, changes) = (Instant::now(), self.changes.load(Ordering::SeqCst));
-        let known = known(service, hash).await?.map(Arc::new);
+        let known = known(&app.service, &app.limiter, hash).await?.map(Arc::new);
         let seen = Seen { read_at, changes, known };
         self.seen.insert(hash, seen.clone());
         Ok(seen)
@@ -210,10 +253,19 @@ impl Auth {
 }
 
 /// What a key opens, as it stands in the store.
-async fn known(service: &Service, hash: RowHash) -> Result<Option<Key>, Error> {
+async fn known(service: &Service, limiter: &Limiter, hash: RowHash) -> Result<Option<Key>, Error> {
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
-    Ok(org.map(|org| Key { id: facts.key, org, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
+    let rules = Arc::new(service.rules(facts.org).await?);
+    Ok(org.map(|org| Key {
+        id: facts.key,
+        rules,
+        source: facts.name.into(),
+        scopes: facts.scopes,
+        until: facts.until,
+        pace: limiter.pace((org.id, org.limits), (facts.key, facts.rate)),
+        org,
+    }))
 }
 
 /// The root key has no scopes, so there is nothing to narrow; a header that is malformed is refused as from anyone.

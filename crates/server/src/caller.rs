@@ -4,11 +4,15 @@
 use crate::app::App;
 use crate::audit;
 use crate::auth::{self, Last};
+use crate::limit::Pace;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::id::OrgId;
 use onefold_core::org::{KeyId, Org, Scope, Scopes};
+use onefold_core::rules::Rules;
+use onefold_core::service::Tenant;
 use onefold_core::service::audit::Who;
 use onefold_core::time::Ms;
 use onefold_core::value::Source;
@@ -17,16 +21,20 @@ use std::sync::Arc;
 /// What a valid key stands for, as it was at most a second ago. Shared by the requests of one connection.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// Its id.
-    pub id: KeyId,
     /// The organisation.
     pub org: Org,
+    /// Its id.
+    pub id: KeyId,
+    /// The definitions by which its records are resolved.
+    pub rules: Arc<Rules>,
     /// Its name: the default `source` of what it writes.
     pub source: Source,
     /// What it grants.
     pub scopes: Scopes,
     /// From when on it is no longer valid.
     pub until: Ms,
+    /// How much it may call.
+    pub pace: Pace,
 }
 
 /// A caller with valid credentials of one organisation.
@@ -44,10 +52,23 @@ impl Caller {
         &self.key.org
     }
 
+    /// The caller's organisation, as the way to its profiles. The body may not name another: see [`Caller::check_org`].
+    pub fn tenant<'a>(&self, app: &'a App) -> Tenant<'a> {
+        app.service.tenant(self.key.org.id, self.key.rules.clone())
+    }
+
     /// 403 `auth.org` unless the body names the caller's own organisation. The last check of all, so that no answer
     /// tells whether another organisation exists (contract section 2).
     pub fn check_org(&self, org: OrgId) -> Result<(), Problem> {
         if org == self.key.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
+    }
+
+    /// Takes one call from what the caller may make, and writes down who it was: 429 if there is none left. After the
+    /// scope, before the body (contract section 2).
+    pub fn admit(&self, app: &App, note: &Note) -> Result<(), Problem> {
+        let standing = self.key.pace.take(app.limiter.now());
+        note.known(&self.key, standing);
+        standing.and_then(|standing| standing.refused()).map_or(Ok(()), |code| Err(code.into()))
     }
 
     /// 403 `auth.scope` unless the caller has this scope.
@@ -73,12 +94,13 @@ pub type OrgAdmin = Allowed<{ Scope::OrgAdmin as u8 }>;
 
 impl<const SCOPE: u8> Allowed<SCOPE> {
     /// The caller of a request on a connection of which it is known which key it presented last.
-    pub async fn on(last: &Last, parts: &Parts, app: &App) -> Result<Self, Problem> {
+    pub async fn on(last: &Last, parts: &Parts, (app, note): (&App, &Note)) -> Result<Self, Problem> {
         let caller = auth::authenticate(app, parts, last).await?;
         match Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) {
             Some(scope) => caller.check_scope(scope)?,
             None => return Err(Problem::fault("a route asks for a scope that does not exist")),
         }
+        caller.admit(app, note)?;
         Ok(Self(caller))
     }
 }
@@ -87,7 +109,7 @@ impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let allowed = Self::on(&Last::default(), parts, app).await?;
+        let allowed = Self::on(&Last::of(parts), parts, (app, &Note::of(parts))).await?;
         let key = &allowed.0.key;
         audit::begin(app, parts, Who::Key(key.id), Some(key.org.id)).await?;
         Ok(allowed)

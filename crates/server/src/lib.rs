@@ -2,10 +2,11 @@
 //!
 //! | Module | What lives there |
 //! |---|---|
-//! | [`serve`], [`mod@front`] | connections; what every request passes |
+//! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
@@ -27,7 +28,9 @@ pub mod front;
 pub mod gate;
 pub mod http;
 pub mod json;
+pub mod limit;
 pub mod limits;
+pub mod note;
 pub mod problem;
 pub mod receipts;
 pub mod root_key;
@@ -35,10 +38,11 @@ pub mod serve;
 pub mod start;
 pub mod system;
 pub mod telemetry;
+pub mod tls;
 
 pub use app::App;
 pub use config::Config;
-pub use start::{StartError, open, run};
+pub use start::{Listening, StartError, open, run};
 
 use front::Front;
 use std::sync::Arc;

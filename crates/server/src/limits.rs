@@ -28,11 +28,33 @@ pub const KEYS_SEEN: usize = 10_000;
 
 /// Public keys of earlier signing keys of receipts that are kept.
 pub const RECEIPT_KEYS: usize = 1_000;
+/// Bytes of a file that a command reads.
+pub const INPUT_BYTES: u64 = 64 << 20;
+/// Records that a strategy is tried on at once.
+pub const TRIED_RECORDS: usize = 100_000;
+/// Times that a change of part of a catalogue begins anew because somebody else was faster.
+pub const CATALOGUE_ROUNDS: usize = 16;
+/// Organisations and keys whose token buckets are kept in memory; of more, the least used find theirs full again.
+pub const BUCKETS: usize = 20_000;
 
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.
 pub const HEADERS: usize = 64;
+/// Requests that one connection of HTTP/2 may have under way.
+pub const HTTP2_STREAMS: u32 = 100;
+/// Streams of a connection that its client reset and that still wait here; one more ends the connection.
+pub const HTTP2_RESETS: usize = 20;
+/// Streams of a connection that were reset for what its client did wrong; one more ends the connection.
+pub const HTTP2_FAULTS: usize = 128;
+/// Bytes that a client may send ahead of what is read: of one request, of all of a connection.
+pub const HTTP2_WINDOW: u32 = 64 * 1024;
+/// See [`HTTP2_WINDOW`].
+pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes of one answer that wait for a client of HTTP/2.
+pub const HTTP2_SEND_BYTES: usize = 256 * 1024;
+/// Bytes of a file of certificates, keys or revocation lists.
+pub const PEM_BYTES: u64 = 64 << 20;
 /// Milliseconds for which one answer of `/readyz` stands for those who ask again.
 pub const READY_MS: u64 = 1_000;
 /// Milliseconds for which open connections are still told that the server shuts down, before they are closed.
@@ -40,4 +62,5 @@ pub const LINGER_MS: u64 = 250;
 
 const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "a full delete fits, escaped too");
 const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
+const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buckets");
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");

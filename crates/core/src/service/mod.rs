@@ -4,22 +4,32 @@
 //! that organisation, where the steps of identity live.
 
 pub mod audit;
+pub mod blocked;
 pub mod catalogue;
+pub mod certificates;
 mod draft;
 pub mod erase;
+mod expire;
+pub mod explain;
 pub mod fetch;
 mod identity;
 pub mod keys;
 mod link;
 mod operation;
 pub mod orgs;
+mod record;
+mod slim;
+pub mod split;
+pub mod strategy;
 pub mod sweep;
 pub mod upsert;
 
 use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
+use crate::pace::Pace;
 use crate::records::{Record, Records};
+use crate::rules::Rules;
 use crate::store::Store;
 use crate::tables::{self, RowSecret};
 use crate::time::{Clock, Entropy};
@@ -35,6 +45,8 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) secret: RowSecret,
+    /// How fast one person may be written to; `None`: as fast as may be.
+    pub(crate) pace: Option<Arc<Pace>>,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
     /// The ends of the audit chains that this process writes.
@@ -71,11 +83,17 @@ impl Service {
             clock,
             entropy,
             secret: RowSecret::new(secret),
+            pace: None,
             node,
             lines: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })
+    }
+
+    /// The same service with a limit of how fast one person may be written to.
+    pub fn with_pace(self, pace: Option<Pace>) -> Self {
+        Self { pace: pace.map(Arc::new), ..self }
     }
 
     /// The same service with a step left out.
@@ -94,9 +112,9 @@ impl Service {
         false
     }
 
-    /// The service for one organisation.
-    pub fn tenant(&self, org: OrgId) -> Tenant<'_> {
-        Tenant { service: self, org }
+    /// The service for one organisation, by these definitions. Whoever calls keeps them for a second at most.
+    pub fn tenant(&self, org: OrgId, rules: Arc<Rules>) -> Tenant<'_> {
+        Tenant { service: self, org, rules }
     }
 
     /// The secret of the row hashes.
@@ -121,19 +139,31 @@ impl Service {
 }
 
 /// A service bound to one organisation: the only way to a profile.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Tenant<'a> {
     pub(crate) service: &'a Service,
     pub(crate) org: OrgId,
+    rules: Arc<Rules>,
 }
 
-impl<'a> Tenant<'a> {
-    pub(crate) fn identity(&self, region: Region) -> Identity<'a> {
-        Identity { service: self.service, org: self.org, region }
+impl Tenant<'_> {
+    pub(crate) fn identity(&self, region: Region) -> Identity<'_> {
+        Identity { service: self.service, org: self.org, region, rules: &self.rules }
+    }
+
+    /// The definitions by which this organisation's records are resolved.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod slim_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worked;

@@ -1,14 +1,22 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config` and `doctor` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
 
 mod audit;
+mod blocked;
+mod catalogue;
+mod certificates;
 mod client;
 mod doctor;
+mod identity;
+mod input;
 mod keys;
 mod orgs;
 mod output;
 mod receipt;
+mod rehearsal;
 mod serve;
+mod strategy;
+mod tls;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +51,14 @@ struct Common {
     json: bool,
 }
 
+/// Where the server is that a command asks.
+#[derive(Clone, Debug, Args)]
+struct At {
+    /// Where the server answers [default: what a running server wrote into the data directory; env: ONEFOLD_SERVER]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+}
+
 /// What a server takes beside it.
 #[derive(Clone, Debug, Args)]
 struct Serve {
@@ -66,6 +82,20 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Verify the receipt of a delete
     Receipt(receipt::ReceiptArgs),
+    /// Show, replace and try out how people are made of records
+    Strategy(strategy::StrategyArgs),
+    /// Tell why a person is who they are, split a merge, lift what keeps two apart
+    Identity(identity::IdentityArgs),
+    /// Show and change what is known of kinds, attributes, groups and consents
+    Catalogue(catalogue::CatalogueArgs),
+    /// Values that name nobody
+    Blocked(blocked::BlockedArgs),
+    /// Records and links that were refused
+    Refused(blocked::RefusedArgs),
+    /// Bind client certificates to organisations, list and unbind them
+    Certificate(certificates::CertificateArgs),
+    /// Make certificates for trying TLS
+    Tls(tls::TlsArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
@@ -108,6 +138,13 @@ impl Cli {
             Some(Command::Key(args)) => args.run(&common, output),
             Some(Command::Audit(args)) => args.run(&common, output),
             Some(Command::Receipt(args)) => args.run(&common, output),
+            Some(Command::Strategy(args)) => args.run(&common, output),
+            Some(Command::Identity(args)) => args.run(&common, output),
+            Some(Command::Catalogue(args)) => args.run(&common, output),
+            Some(Command::Blocked(args)) => args.run(&common, output),
+            Some(Command::Refused(args)) => args.run(&common, output),
+            Some(Command::Certificate(args)) => args.run(&common, output),
+            Some(Command::Tls(args)) => args.run(output),
             Some(Command::Config) => print_config(&common, output),
             Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
         }

@@ -24,7 +24,7 @@ pub(super) async fn receipt(
 ) -> Result<Response, Problem> {
     let id: Ucid = wire::path(path)?.parse().map_err(|_| Error::from(Code::DeletionUnknown))?;
     let org = caller.org().id;
-    let deletion = app.service.tenant(org).deletion(id.as_u128()).await?;
+    let deletion = caller.tenant(&app).deletion(id.as_u128()).await?;
     let signed = app.receipts.sign(Receipt {
         at: deletion.at,
         deleted_profiles: deletion.deleted.iter().map(Ucid::to_string).collect(),

@@ -35,7 +35,7 @@ pub async fn delete(
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "delete"), &body, "")?;
     caller.check_org(draft.org)?;
     let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key };
-    let deleted = app.service.tenant(draft.org).delete(&delete).await?;
+    let deleted = caller.tenant(&app).delete(&delete).await?;
     let mut response = match Prefer::of(&head.headers).minimal {
         Some(true) => StatusCode::NO_CONTENT.into_response(),
         _ => answer(&deleted, draft.values, draft.notify)?,

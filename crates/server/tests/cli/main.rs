@@ -6,6 +6,7 @@ mod audit;
 mod config;
 mod doctor;
 mod first_run;
+mod identity;
 mod keys;
 mod orgs;
 mod serve;
