@@ -44,6 +44,10 @@ sim SEEDS="100000":
 bench *ARGS:
     cargo bench -p onefold --bench fetch -- {{ARGS}}
 
+# What limits cost a call
+bench-limits:
+    cargo bench -p onefold --bench limiter
+
 # What CI runs, in full
 ci:
     bash .ci/run

@@ -18,6 +18,8 @@ pub enum Kind {
     Conflict,
     /// A precondition that the caller set does not hold.
     Precondition,
+    /// More than is allowed in the time; later may do.
+    Limited,
     /// Nothing was done; later may do.
     Unavailable,
     /// It may have been done.
@@ -125,6 +127,8 @@ codes! {
     TooManySecrets = "key.too_many_secrets", Conflict, "The key has 8 valid secrets; wait until the overlap of an earlier rotation ends";
     /// The organisation has as many keys as it may.
     TooManyKeys = "org.too_many_keys", Invalid, "The organisation has 1000 keys, and no more are allowed";
+    /// One person is written to faster than is allowed.
+    PersonTooFast = "limit.profile", Limited, "This profile is written to more often than is allowed; nothing was done";
     /// The certificate is bound to somebody else.
     CertificateTaken = "certificate.taken", Conflict, "The certificate is bound to another organisation";
     /// There is no such certificate.

@@ -10,6 +10,7 @@
 //! | [`catalogue`] | forms of identifiers and their hashes, groups, types, marks |
 //! | [`org`] | organisations and API keys, as stored |
 //! | [`profile`] | what a profile row holds, the fold, the answer's bytes |
+//! | [`pace`] | how fast one person may be written to |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
@@ -21,6 +22,7 @@ pub mod error;
 pub mod id;
 pub mod limits;
 pub mod org;
+pub mod pace;
 pub mod patch;
 pub mod profile;
 pub mod records;

@@ -51,6 +51,11 @@ pub const TIMESTAMP_AHEAD_MS: u64 = 5 * 60 * 1_000;
 /// Milliseconds for which an idempotency key is remembered (contract section 5).
 pub const IDEMPOTENCY_MS: u64 = 24 * 3_600 * 1_000;
 
+/// Token buckets of people: half a mebibyte, whatever comes ([`crate::pace`]).
+pub const PACE_SLOTS: usize = 1 << 16;
+/// Places that the bucket of one person may take: a power of two.
+pub const PACE_WAYS: usize = 8;
+
 /// Operation ids that a tile remembers of its last writes, so that a writer whose answer was lost can learn its fate.
 pub const TILE_OPS: usize = 8;
 /// Operations with an idempotency key that a row may carry: those of as many tiles as a person may have.
@@ -137,6 +142,7 @@ pub const PATTERN_BYTES: usize = 64 * 1024;
 pub const PAGE: u16 = 100;
 
 const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
+const _: () = assert!(PACE_SLOTS.is_multiple_of(PACE_WAYS));
 const _: () = assert!(ORG_KEYS < ORG_KEYS_LISTED);
 const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);

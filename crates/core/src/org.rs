@@ -189,7 +189,7 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-/// How much one key may call; stored now, enforced in a later version. 0 means no limit.
+/// How much one key may call, beside what its organisation may. 0 means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRate {
     /// Requests a second.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 mod decide;
 
-pub use decide::{Decision, Fate, Holds, Leads, Named, Person, Refusal, Why, decide, judge};
+pub use decide::{Decision, Fate, Holds, Leads, MayMeet, Named, Person, Refusal, Why, decide, judge};
 
 /// What a kind of identifier is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

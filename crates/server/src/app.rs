@@ -4,6 +4,7 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
+use crate::limit::Limiter;
 use onefold_core::service::Service;
 
 /// One server.
@@ -14,6 +15,8 @@ pub struct App {
     pub config: Config,
     /// Who calls.
     pub auth: Auth,
+    /// How much each organisation and key may call.
+    pub limiter: Limiter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
     /// What was last known of the store.
@@ -23,8 +26,10 @@ pub struct App {
 impl App {
     /// Over a service, with the key that opens `/admin`.
     pub fn new(service: Service, config: Config, root_key: &str) -> Self {
+        let service = service.with_pace(config.limits.person());
         Self {
             auth: Auth::new(&service, root_key),
+            limiter: Limiter::default(),
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
             service,

@@ -12,6 +12,8 @@ mod presented;
 
 use crate::app::App;
 use crate::caller::{Caller, Key};
+use crate::limit::Limiter;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::tls::Peer;
 use axum::extract::FromRequestParts;
@@ -34,7 +36,7 @@ pub(crate) const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 
 
 /// Who calls a route of profiles: 401 without a valid key, 403 with the root key, which opens `/admin` alone.
 pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Caller, Problem> {
-    match app.auth.who(&app.service, parts, last).await? {
+    match app.auth.who(app, parts, last).await? {
         Who::Caller(caller) => {
             last.check_certificate(app, Some(caller.org().id)).await?;
             Ok(caller)
@@ -46,7 +48,7 @@ pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Calle
 /// Who calls a route of administration: 401 without a valid key, 403 without `org.admin`.
 pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Problem> {
     let last = Last::of(parts);
-    match app.auth.who(&app.service, parts, &last).await? {
+    match app.auth.who(app, parts, &last).await? {
         Who::Root => {
             last.check_certificate(app, None).await?;
             Ok(Administrator::Root)
@@ -54,6 +56,7 @@ pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Pr
         Who::Caller(caller) => {
             last.check_certificate(app, Some(caller.org().id)).await?;
             caller.check_scope(Scope::OrgAdmin)?;
+            caller.admit(app, &Note::of(parts))?;
             Ok(Administrator::Of(caller.org().id))
         }
     }
@@ -189,11 +192,12 @@ impl Auth {
         self.changes.load(Ordering::SeqCst)
     }
 
-    async fn who(&self, service: &Service, parts: &Parts, last: &Last) -> Result<Who, Problem> {
+    async fn who(&self, app: &App, parts: &Parts, last: &Last) -> Result<Who, Problem> {
+        let service = &app.service;
         let presented = presented::key(parts)?;
         let seen = match last.get(&presented).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => seen,
-            None => match self.seen(service, &presented).await? {
+            None => match self.seen(app, &presented).await? {
                 None => return root(parts),
                 Some(seen) => {
                     last.set(&presented, &seen);
@@ -208,15 +212,15 @@ impl Auth {
     }
 
     /// What a key leads to, by the cache or by the store. `None` is the root key.
-    async fn seen(&self, service: &Service, presented: &str) -> Result<Option<Seen>, Problem> {
+    async fn seen(&self, app: &App, presented: &str) -> Result<Option<Seen>, Problem> {
         if presented.len() > limits::API_KEY_BYTES {
             return Err(ServerCode::AuthInvalid.into());
         }
-        let hash = service.secret().api_key(presented);
+        let hash = app.service.secret().api_key(presented);
         match self.seen.get(&hash).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => Ok(Some(seen)),
             None if bool::from(hash.0.ct_eq(&self.root.0)) => Ok(None),
-            None => self.look_up(service, hash).await.map(Some),
+            None => self.look_up(app, hash).await.map(Some),
         }
     }
 
@@ -225,9 +229,9 @@ impl Auth {
         seen.read_at.elapsed() < AGE && seen.changes == self.changes.load(Ordering::SeqCst)
     }
 
-    async fn look_up(&self, service: &Service, hash: RowHash) -> Result<Seen, Problem> {
+    async fn look_up(&self, app: &App, hash: RowHash) -> Result<Seen, Problem> {
         let (read_at, changes) = (Instant::now(), self.changes.load(Ordering::SeqCst));
-        let known = known(service, hash).await?.map(Arc::new);
+        let known = known(&app.service, &app.limiter, hash).await?.map(Arc::new);
         let seen = Seen { read_at, changes, known };
         self.seen.insert(hash, seen.clone());
         Ok(seen)
@@ -235,11 +239,19 @@ impl Auth {
 }
 
 /// What a key opens, as it stands in the store.
-async fn known(service: &Service, hash: RowHash) -> Result<Option<Key>, Error> {
+async fn known(service: &Service, limiter: &Limiter, hash: RowHash) -> Result<Option<Key>, Error> {
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
     let rules = Arc::new(service.rules(facts.org).await?);
-    Ok(org.map(|org| Key { org, rules, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
+    Ok(org.map(|org| Key {
+        id: facts.key,
+        rules,
+        source: facts.name.into(),
+        scopes: facts.scopes,
+        until: facts.until,
+        pace: limiter.pace((org.id, org.limits), (facts.key, facts.rate)),
+        org,
+    }))
 }
 
 /// The root key has no scopes, so there is nothing to narrow; a header that is malformed is refused as from anyone.

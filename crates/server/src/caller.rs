@@ -3,11 +3,13 @@
 
 use crate::app::App;
 use crate::auth::{self, Last};
+use crate::limit::Pace;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::id::OrgId;
-use onefold_core::org::{Org, Scope, Scopes};
+use onefold_core::org::{KeyId, Org, Scope, Scopes};
 use onefold_core::rules::Rules;
 use onefold_core::service::Tenant;
 use onefold_core::time::Ms;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 pub struct Key {
     /// The organisation.
     pub org: Org,
+    /// Its id.
+    pub id: KeyId,
     /// The definitions by which its records are resolved.
     pub rules: Arc<Rules>,
     /// Its name: the default `source` of what it writes.
@@ -27,6 +31,8 @@ pub struct Key {
     pub scopes: Scopes,
     /// From when on it is no longer valid.
     pub until: Ms,
+    /// How much it may call.
+    pub pace: Pace,
 }
 
 /// A caller with valid credentials of one organisation.
@@ -55,6 +61,14 @@ impl Caller {
         if org == self.key.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
     }
 
+    /// Takes one call from what the caller may make, and writes down who it was: 429 if there is none left. After the
+    /// scope, before the body (contract section 2).
+    pub fn admit(&self, app: &App, note: &Note) -> Result<(), Problem> {
+        let standing = self.key.pace.take(app.limiter.now());
+        note.known(&self.key, standing);
+        standing.and_then(|standing| standing.refused()).map_or(Ok(()), |code| Err(code.into()))
+    }
+
     /// 403 `auth.scope` unless the caller has this scope.
     pub fn check_scope(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.has(scope) { Ok(()) } else { Err(ServerCode::AuthScope.into()) }
@@ -78,12 +92,13 @@ pub type OrgAdmin = Allowed<{ Scope::OrgAdmin as u8 }>;
 
 impl<const SCOPE: u8> Allowed<SCOPE> {
     /// The caller of a request on a connection of which it is known which key it presented last.
-    pub async fn on(last: &Last, parts: &Parts, app: &App) -> Result<Self, Problem> {
+    pub async fn on(last: &Last, parts: &Parts, (app, note): (&App, &Note)) -> Result<Self, Problem> {
         let caller = auth::authenticate(app, parts, last).await?;
         match Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) {
             Some(scope) => caller.check_scope(scope)?,
             None => return Err(Problem::fault("a route asks for a scope that does not exist")),
         }
+        caller.admit(app, note)?;
         Ok(Self(caller))
     }
 }
@@ -92,6 +107,6 @@ impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        Self::on(&Last::of(parts), parts, app).await
+        Self::on(&Last::of(parts), parts, (app, &Note::of(parts))).await
     }
 }

@@ -5,7 +5,9 @@ use crate::app::App;
 use crate::auth::Last;
 use crate::encoding::Coding;
 use crate::http;
+use crate::limit;
 use crate::limits;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::tls::Peer;
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
@@ -88,14 +90,17 @@ impl Front {
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
+        let note = Note::default();
         let mut response = match fetch {
-            Some(_) => self.fetched(last, request).await,
+            Some(_) => self.fetched(last, &note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.handled(request.map(Body::new), &id, last.peer())).await,
+            None => Box::pin(self.handled(request.map(Body::new), &id, (&note, last.peer()))).await,
         };
+        note.headers(response.headers_mut());
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             log_problem(&problem, &id, route, trace.as_deref());
             write_problem(&mut response, &problem, &id);
+            self.say_pace(&problem, &mut response);
         }
         if is_worth_compressing(&response) {
             response = compressed(response, accepted).await;
@@ -116,7 +121,7 @@ impl Front {
         response
     }
 
-    async fn fetched<B>(&self, last: &Last, request: Request<B>) -> Response
+    async fn fetched<B>(&self, last: &Last, note: &Note, request: Request<B>) -> Response
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -124,22 +129,39 @@ impl Front {
             Ok(inside) => inside,
             Err(code) => return Problem::from(code).into_response(),
         };
-        let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, request)).catch_unwind().await;
+        let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, note, request)).catch_unwind().await;
         fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
     }
 
-    async fn handled(&self, mut request: Request<Body>, id: &RequestId, peer: Option<&Arc<Peer>>) -> Response {
+    async fn handled(
+        &self,
+        mut request: Request<Body>,
+        id: &RequestId,
+        (note, peer): (&Note, Option<&Arc<Peer>>),
+    ) -> Response {
         request.extensions_mut().insert(id.clone());
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer.clone());
         }
+        let shared = Arc::new(Note::default());
+        request.extensions_mut().insert(shared.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
             return self.routed(request).await;
         }
-        match self.app.gate.enter() {
+        let response = match self.app.gate.enter() {
             Ok(_inside) => self.routed(request).await,
             Err(code) => Problem::from(code).into_response(),
+        };
+        note.copy(&shared);
+        response
+    }
+
+    /// A write that its person's limit refused says so as the limits of callers do.
+    fn say_pace(&self, problem: &Problem, response: &mut Response) {
+        if problem.code() == onefold_core::error::Code::PersonTooFast.into() {
+            let limits = &self.app.config.limits;
+            limit::person_headers(limits.person_per_second, limits.person_burst, response.headers_mut());
         }
     }
 

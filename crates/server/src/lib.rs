@@ -5,6 +5,7 @@
 //! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
@@ -25,7 +26,9 @@ pub mod front;
 pub mod gate;
 pub mod http;
 pub mod json;
+pub mod limit;
 pub mod limits;
+pub mod note;
 pub mod problem;
 pub mod root_key;
 pub mod serve;

@@ -32,6 +32,8 @@ pub const INPUT_BYTES: u64 = 64 << 20;
 pub const TRIED_RECORDS: usize = 100_000;
 /// Times that a change of part of a catalogue begins anew because somebody else was faster.
 pub const CATALOGUE_ROUNDS: usize = 16;
+/// Organisations and keys whose token buckets are kept in memory; of more, the least used find theirs full again.
+pub const BUCKETS: usize = 20_000;
 
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
@@ -58,4 +60,5 @@ pub const LINGER_MS: u64 = 250;
 
 const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "a full delete fits, escaped too");
 const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
+const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buckets");
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");

@@ -83,6 +83,10 @@ codes! {
     AuthScope = "auth.scope", FORBIDDEN, No, "The API key is not allowed to do this";
     /// Another organisation's.
     AuthOrg = "auth.org", FORBIDDEN, No, "The API key is not of this organisation";
+    /// Over a limit of the organisation.
+    LimitOrg = "limit.org", TOO_MANY_REQUESTS, Later, "The organisation makes more calls than it may; nothing was done";
+    /// Over a limit of the key.
+    LimitKey = "limit.key", TOO_MANY_REQUESTS, Later, "This API key makes more calls than it may; nothing was done";
     /// A client certificate of another organisation's, or one that is no longer good.
     AuthCertificate = "auth.certificate", FORBIDDEN, No, "The client certificate is not for this API key, or is no longer good";
     /// No such URL.
@@ -300,6 +304,7 @@ impl From<Error> for Problem {
             Kind::NotFound => (StatusCode::NOT_FOUND, Retry::No),
             Kind::Conflict => (StatusCode::CONFLICT, Retry::No),
             Kind::Precondition => (StatusCode::PRECONDITION_FAILED, Retry::No),
+            Kind::Limited => (StatusCode::TOO_MANY_REQUESTS, Retry::Later),
             // 503 says that nothing was done, and people were linked.
             Kind::Unavailable if error.linked => (StatusCode::BAD_GATEWAY, Retry::Same),
             Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Retry::Later),

@@ -37,6 +37,9 @@ pub fn undo(seed: u64, defect: Option<Defect>) -> Option<String> {
     if let Some(wrong) = with.wrong.clone().or(without.wrong.clone()) {
         return Some(wrong);
     }
+    if !with.links.contains(&pair.met) {
+        return None; // the strategy leaves them apart
+    }
     let differs = (0..2 * SIDE as Id).find_map(|id| {
         let (with, without) = (pair.shows(&with, id), pair.shows(&without, id));
         (with != without).then(|| format!("identifier {id} shows {with:?} after a split, {without:?} without"))

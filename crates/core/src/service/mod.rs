@@ -26,6 +26,7 @@ pub mod upsert;
 use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
+use crate::pace::Pace;
 use crate::records::{Record, Records};
 use crate::rules::Rules;
 use crate::store::Store;
@@ -43,6 +44,8 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) secret: RowSecret,
+    /// How fast one person may be written to; `None`: as fast as may be.
+    pub(crate) pace: Option<Arc<Pace>>,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
     #[cfg(feature = "planted")]
@@ -77,10 +80,16 @@ impl Service {
             clock,
             entropy,
             secret: RowSecret::new(secret),
+            pace: None,
             node,
             #[cfg(feature = "planted")]
             planted: None,
         })
+    }
+
+    /// The same service with a limit of how fast one person may be written to.
+    pub fn with_pace(self, pace: Option<Pace>) -> Self {
+        Self { pace: pace.map(Arc::new), ..self }
     }
 
     /// The same service with a step left out.

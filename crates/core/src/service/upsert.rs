@@ -116,6 +116,7 @@ impl Tenant<'_> {
             patience: 0,
             op,
             linked: false,
+            paced: false,
         };
         let done = match upsert.run().await {
             Ok(done) => done,
@@ -163,6 +164,8 @@ struct Upsert<'a> {
     /// Names this write in the tile that takes it in, unless an idempotency key does.
     op: u64,
     linked: bool,
+    /// Whether its person's limit was asked.
+    paced: bool,
 }
 
 /// Doublings of patience.
@@ -256,6 +259,7 @@ impl Upsert<'_> {
         self.check(&look)?;
         let draft = self.draft(&look)?;
         self.check_precondition(&look)?;
+        self.pace(&look)?;
         let steps = self.link(&look).await? == Step::Taken
             || self.release(&look).await? == Step::Taken
             || self.claim(&look, &draft).await? == Step::Taken
@@ -264,6 +268,16 @@ impl Upsert<'_> {
             Some(root) if !steps => self.commit(&look, root, draft).await,
             _ => Ok(Round::Again),
         }
+    }
+
+    /// One write of the person, once: what is refused has not done anything yet, and a repeat under an idempotency key
+    /// never comes here.
+    fn pace(&mut self, look: &Look) -> Result<(), Error> {
+        let service = self.identity.service;
+        let (Some(pace), Some(person), false) = (&service.pace, look.person(), self.paced) else { return Ok(()) };
+        self.paced = true;
+        let admitted = pace.admit(self.identity.org, person.ucid, service.clock.now());
+        if admitted { Ok(()) } else { Err(Code::PersonTooFast.into()) }
     }
 
     /// What the strategy refuses outright.

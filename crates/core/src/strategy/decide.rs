@@ -166,6 +166,9 @@ pub struct Decision {
     pub unusable: bool,
 }
 
+/// Whether rule d lets the people together so far, and a further one, be one person.
+pub type MayMeet<'a> = dyn Fn(&[usize], usize) -> Result<(), Why> + 'a;
+
 impl Decision {
     /// Whether nobody is the person and nothing of the record would be theirs.
     pub(crate) fn is_of_nothing(&self) -> bool {
@@ -174,12 +177,9 @@ impl Decision {
     }
 }
 
-/// Whether rule d lets a further person join those who are together so far.
-type MayMeet<'a> = &'a dyn Fn(&[usize], usize) -> Result<(), Why>;
-
 /// Decides. `ucid` is the person that the record names by UCID; `may_meet` says, of the people together so far and a
 /// further one, whether rule d lets them join.
-pub fn decide(record: &[Named], people: &[Person], ucid: Option<usize>, may_meet: MayMeet<'_>) -> Decision {
+pub fn decide(record: &[Named], people: &[Person], ucid: Option<usize>, may_meet: &MayMeet<'_>) -> Decision {
     let surplus = surplus(record);
     let mut case = Case { record, people, ucid, may_meet, surplus, order: Vec::new(), alone: Vec::new(), best: None };
     case.order = case.looked_up();
@@ -235,7 +235,7 @@ struct Case<'a> {
     record: &'a [Named],
     people: &'a [Person],
     ucid: Option<usize>,
-    may_meet: MayMeet<'a>,
+    may_meet: &'a MayMeet<'a>,
     /// Which identifiers of the record are more than a profile keeps of their kind.
     surplus: Vec<bool>,
     /// The identifiers that are looked up, in the order *listed before*.

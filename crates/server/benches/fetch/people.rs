@@ -116,7 +116,8 @@ fn organisation(server: &Server) -> String {
     let call = |path: &str, body: Value| -> Value {
         serde_json::from_slice(self::body(&asked(server, request(path, ROOT_KEY, &body)))).unwrap()
     };
-    let org = call("/admin/v1/orgs", json!({"name": "Bench", "regions": ["EU"]}));
+    let org =
+        call("/admin/v1/orgs", json!({"name": "Bench", "regions": ["EU"], "limits": {"perSecond": 0, "perMinute": 0}}));
     assert_eq!(org["orgId"], ORG, "{org}");
     let scopes = ["profile.read", "profile.write"];
     let key = call("/admin/v1/orgs/1/keys", json!({"name": "bench", "scopes": scopes}));

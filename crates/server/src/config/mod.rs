@@ -9,6 +9,7 @@ pub use tls::{Mtls, Tls};
 
 use onefold_core::id::Region;
 use onefold_core::limits;
+use onefold_core::pace::Pace;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -33,6 +34,8 @@ pub struct Config {
     pub engine: Engine,
     /// Which regions there are.
     pub regions: Regions,
+    /// How much may come.
+    pub limits: Limits,
     /// How often to clean up.
     pub sweep: Sweep,
     /// What to tell.
@@ -82,6 +85,23 @@ pub enum Engine {
 pub struct Regions {
     /// Their codes, in order.
     pub known: Vec<String>,
+}
+
+/// How much may come.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Writes of one person a second; 0 means no limit.
+    pub person_per_second: u32,
+    /// Writes of one person at once.
+    pub person_burst: u32,
+}
+
+impl Limits {
+    /// How fast one person may be written to.
+    pub fn person(&self) -> Option<Pace> {
+        (self.person_per_second > 0).then(|| Pace::new(self.person_per_second, self.person_burst))
+    }
 }
 
 /// How often to clean up.
@@ -159,6 +179,8 @@ impl Config {
         within("server.write_timeout_ms", server.write_timeout_ms, 10..=600_000);
         within("server.idle_timeout_ms", server.idle_timeout_ms, 10..=3_600_000);
         within("server.shutdown_ms", server.shutdown_ms, 0..=600_000);
+        within("limits.person_per_second", self.limits.person_per_second.into(), 0..=1_000_000);
+        within("limits.person_burst", self.limits.person_burst.into(), 1..=1_000_000);
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);

@@ -8,6 +8,7 @@ use crate::body;
 use crate::caller::{Allowed, Caller, Reader};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
+use crate::note::Note;
 use crate::problem::Problem;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
@@ -40,12 +41,12 @@ pub async fn search(
 
 /// The same without the router, which calls [`search`] with the same extractor, but takes as long as half a fetch to do
 /// so. Whoever changes one of them changes both.
-pub async fn direct<B>(app: &App, last: &Last, request: http::Request<B>) -> Result<Response, Problem>
+pub async fn direct<B>(app: &App, last: &Last, note: &Note, request: http::Request<B>) -> Result<Response, Problem>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let (head, body) = request.into_parts();
-    let Allowed(caller) = Reader::on(last, &head, app).await?;
+    let Allowed(caller) = Reader::on(last, &head, (app, note)).await?;
     fetched(app, caller, &head, body).await
 }
 

@@ -22,6 +22,7 @@ mod keys_delete;
 mod keys_get;
 mod keys_post;
 mod keys_rotate;
+mod limits;
 mod orgs_get;
 mod orgs_patch;
 mod orgs_post;

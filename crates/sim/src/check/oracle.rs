@@ -42,10 +42,8 @@ struct Case<'a> {
 impl Check {
     /// Foretells what a write that begins now must come to, if nothing comes in between.
     pub(super) fn foretell(&mut self, asked: &Asked) {
-        let Faults { die, stop, refuse, forget, lose, late, read_fails, .. } = self.config.faults;
-        let calm = self.config.at_once == 1 && die + stop + refuse + forget + lose + late + read_fails == 0.0;
         let Asking::Upsert { plan, ucid, .. } = &asked.what else { return };
-        if self.config.literal || !calm {
+        if self.config.literal || !self.is_in_order() {
             return;
         }
         let none = People::default();
@@ -56,6 +54,12 @@ impl Check {
         let case = Case { check: self, people, realm: asked.realm, ids, ucid, joined, alone };
         let foretold = case.decide();
         self.foretold.insert(asked.first, foretold);
+    }
+
+    /// Whether one request comes after another and nothing goes wrong, so that what happened first is what was asked first.
+    pub(super) fn is_in_order(&self) -> bool {
+        let Faults { die, stop, refuse, forget, lose, late, read_fails, .. } = self.config.faults;
+        self.config.at_once == 1 && die + stop + refuse + forget + lose + late + read_fails == 0.0
     }
 
     /// That a write came to what was foretold.

@@ -1,0 +1,131 @@
+//! How fast one person may be written to (contract section 8), so that a kiosk or a bot, which writes to one and the same
+//! person all day, slows nobody else.
+//!
+//! A fixed table of token buckets, each one number: the moment at which it is full again, and some bits of whose it is.
+//! A bucket that is full says nothing, so its place is free; who finds no free place takes that of the bucket nearest to
+//! full. So the table needs no cleaning, and forgets only people who were hardly written to.
+
+use crate::id::{OrgId, Ucid};
+use crate::limits::{PACE_SLOTS, PACE_WAYS};
+use crate::time::Ms;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bits of a slot that say whose it is; the rest is a moment in microseconds since the Unix epoch.
+const TAG_BITS: u32 = 12;
+const TAG: u64 = (1 << TAG_BITS) - 1;
+
+/// Exchanges that one call tries before it lets the write pass: so many others at once are not met twice.
+const TRIES: usize = 64;
+
+/// The buckets of all people that this process writes to.
+pub struct Pace {
+    slots: Box<[AtomicU64]>,
+    /// Microseconds that one write is worth.
+    each: u64,
+    /// What a full bucket is worth.
+    whole: u64,
+}
+
+impl std::fmt::Debug for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pace").field("each", &self.each).field("whole", &self.whole).finish_non_exhaustive()
+    }
+}
+
+impl Pace {
+    /// So many writes a second, 1 to a million, and so many at once, at least 1.
+    pub fn new(per_second: u32, burst: u32) -> Self {
+        let each = 1_000_000 / u64::from(per_second.clamp(1, 1_000_000));
+        let slots = (0..PACE_SLOTS).map(|_| AtomicU64::new(0)).collect();
+        Self { slots, each, whole: each * u64::from(burst.max(1)) }
+    }
+
+    /// Takes one write out of a person's bucket. Whether there was one in it.
+    pub fn admit(&self, org: OrgId, person: Ucid, now: Ms) -> bool {
+        let (ways, tag) = self.place(org, person);
+        let now = now.saturating_mul(1_000).min(u64::MAX >> (TAG_BITS + 1));
+        for _ in 0..TRIES {
+            let (slot, seen) = choose(ways, tag);
+            let own = seen & TAG == tag;
+            // A clock that stepped back must not lock anybody out.
+            let full = if own { (seen >> TAG_BITS).clamp(now, now + self.whole) } else { now };
+            let after = full + self.each;
+            if after > now + self.whole {
+                return false;
+            }
+            let next = after << TAG_BITS | tag;
+            if slot.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Where a person's bucket may be, and what marks it. UCIDs are random, and nobody chooses theirs.
+    fn place(&self, org: OrgId, person: Ucid) -> (&[AtomicU64], u64) {
+        let bits = person.as_u128();
+        let mixed = (bits as u64 ^ (bits >> 64) as u64 ^ org.get().rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let set = (mixed >> 32) as usize % (PACE_SLOTS / PACE_WAYS);
+        (&self.slots[set * PACE_WAYS..][..PACE_WAYS], mixed & TAG)
+    }
+}
+
+/// The person's own slot, or the one nearest to full; and what it holds.
+fn choose(ways: &[AtomicU64], tag: u64) -> (&AtomicU64, u64) {
+    let (mut best, mut seen) = (&ways[0], u64::MAX);
+    for slot in ways {
+        let value = slot.load(Ordering::Relaxed);
+        if value & TAG == tag && value != 0 {
+            return (slot, value);
+        }
+        if value < seen {
+            (best, seen) = (slot, value);
+        }
+    }
+    (best, seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Ms = 1_735_689_600_000;
+
+    fn org() -> OrgId {
+        OrgId::new(7).expect("a number")
+    }
+
+    fn admitted(pace: &Pace, person: u128, now: Ms, writes: usize) -> usize {
+        let person = Ucid::new(NOW, person.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
+        (0..writes).filter(|_| pace.admit(org(), person, now)).count()
+    }
+
+    #[test]
+    fn a_person_takes_a_burst_and_then_so_many_a_second() {
+        let pace = Pace::new(50, 500);
+        assert_eq!(admitted(&pace, 1, NOW, 600), 500);
+        assert_eq!(admitted(&pace, 1, NOW + 19, 5), 0);
+        assert_eq!(admitted(&pace, 1, NOW + 20, 5), 1);
+        assert_eq!(admitted(&pace, 1, NOW + 1_020, 100), 50);
+        assert_eq!(admitted(&pace, 1, NOW + 60_000, 600), 500);
+        assert_eq!(admitted(&pace, 2, NOW, 600), 500, "another person has a bucket of their own");
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_locks_nobody_out() {
+        let pace = Pace::new(50, 500);
+        assert_eq!(admitted(&pace, 1, NOW, 500), 500);
+        assert_eq!(admitted(&pace, 1, NOW - 3_600_000, 5), 0);
+        assert_eq!(admitted(&pace, 1, NOW - 3_599_980, 5), 1);
+    }
+
+    #[test]
+    fn a_busy_person_is_remembered_among_any_number_of_others() {
+        let pace = Pace::new(50, 500);
+        assert_eq!(admitted(&pace, 0, NOW, 500), 500);
+        for other in 1..200_000 {
+            assert_eq!(admitted(&pace, other, NOW, 1), 1);
+        }
+        assert!(admitted(&pace, 0, NOW, 5) == 0, "its bucket is the one that is furthest from full");
+    }
+}

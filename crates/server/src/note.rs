@@ -1,0 +1,46 @@
+//! What is learnt of a call while it is answered, for what comes after its handler: who called, and how they stand with
+//! their limits. One lives as long as its call; the front makes it, extractors fill it in.
+
+use crate::caller::Key;
+use crate::limit::Standing;
+use http::HeaderMap;
+use http::request::Parts;
+use std::sync::{Arc, OnceLock};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Note(OnceLock<Known>);
+
+/// Who called.
+#[derive(Debug)]
+struct Known {
+    key: Arc<Key>,
+    standing: Option<Standing>,
+}
+
+impl Note {
+    /// The note of a request that goes through the router; a new one if nobody reads it.
+    pub fn of(parts: &Parts) -> Arc<Note> {
+        parts.extensions.get().cloned().unwrap_or_default()
+    }
+
+    /// Writes down who called. What is there already stays.
+    pub fn known(&self, key: &Arc<Key>, standing: Option<Standing>) {
+        self.0.get_or_init(|| Known { key: key.clone(), standing });
+    }
+
+    /// Takes over what another one says.
+    pub fn copy(&self, other: &Note) {
+        if let Some(known) = other.0.get() {
+            self.known(&known.key, known.standing);
+        }
+    }
+
+    /// Writes how the caller stands with their limits, if they have any, into the head of an answer.
+    pub fn headers(&self, headers: &mut HeaderMap) {
+        let Some(known) = self.0.get() else { return };
+        if let Some(standing) = known.standing {
+            known.key.pace.headers(standing, headers);
+        }
+    }
+}
