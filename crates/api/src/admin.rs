@@ -142,6 +142,67 @@ pub struct ListView<T> {
     pub next: Option<String>,
 }
 
+/// An entry of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditView {
+    /// Its chain and its number in it.
+    pub entry: String,
+    /// When.
+    pub at: u64,
+    /// Who: `root`, `key`, `nobody` (refused credentials) or `server`.
+    pub who: String,
+    /// Which key, where it was one.
+    pub key_id: Option<String>,
+    /// What: method and route of the call, or `authentication`.
+    pub what: String,
+    /// Upon what: ids.
+    pub about: String,
+    /// The request's id.
+    pub request_id: String,
+    /// `begun`, `done`, or the code of the error.
+    pub outcome: String,
+    /// How many times, where one entry tells of several.
+    pub count: u64,
+}
+
+/// What verifying a chain of the audit log came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainView {
+    /// The chain.
+    pub chain: String,
+    /// When it began.
+    pub begun_at: u64,
+    /// Entries in it.
+    pub entries: u64,
+    /// The first entry that is not as it was written; 0 is the end of the chain, or its connection to an earlier one.
+    pub broken_at: Option<u64>,
+    /// `missing`, `changed`, `damaged`, `end_changed` or `earlier_chain_missing`.
+    pub broken: Option<String>,
+}
+
+/// The body of `POST /admin/v1/server-keys/rotate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerKeyBody {
+    /// `root` or `receipts`.
+    pub key: String,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerKeyView {
+    /// Which was replaced.
+    pub key: String,
+    /// The new root key, this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apikey: Option<String>,
+    /// The id of the new key of receipts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
 /// The body of `POST …/certificates`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

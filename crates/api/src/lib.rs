@@ -8,3 +8,4 @@ pub mod admin;
 pub mod identity;
 pub mod problem;
 pub mod profiles;
+pub mod receipts;

@@ -127,6 +127,8 @@ codes! {
     TooManySecrets = "key.too_many_secrets", Conflict, "The key has 8 valid secrets; wait until the overlap of an earlier rotation ends";
     /// The organisation has as many keys as it may.
     TooManyKeys = "org.too_many_keys", Invalid, "The organisation has 1000 keys, and no more are allowed";
+    /// There is no record of such a delete.
+    DeletionUnknown = "deletion.unknown", NotFound, "There is no record of this delete; it is kept for the audit period";
     /// One person is written to faster than is allowed.
     PersonTooFast = "limit.profile", Limited, "This profile is written to more often than is allowed; nothing was done";
     /// The certificate is bound to somebody else.

@@ -134,6 +134,14 @@ pub const CATALOGUE_GROUPS: usize = 256;
 pub const CATALOGUE_CONSENTS: usize = 256;
 /// Days for which a consent may be shown: a hundred years.
 pub const CONSENT_TTL_DAYS: u32 = 36_500;
+/// Entries of one chain of the audit log; the next one begins a new chain.
+pub const AUDIT_CHAIN: u64 = 10_000;
+/// Milliseconds after which an entry of the audit log begins a new chain, so that old ones can end.
+pub const AUDIT_CHAIN_MS: u64 = 31 * 24 * 3_600 * 1_000;
+/// Organisations whose audit chains a process keeps open; others begin a new one.
+pub const AUDIT_OPEN: usize = 1_000;
+/// Chains of one organisation that a list of its audit log looks at, the newest.
+pub const AUDIT_CHAINS: usize = 10_000;
 /// Values and patterns that an organisation blocks beside those from the start.
 pub const BLOCKED_VALUES: usize = 1_000;
 /// Bytes that one compiled pattern may take.

@@ -56,6 +56,11 @@ pub enum Table {
     /// The catalogue of an organisation. Partition: orgId. Value: version and definition. Written by administrators;
     /// absent until they change it. Never ends.
     Catalogue = 12,
+    /// What was done by administrators, deleted, refused: hash-chained, one chain a process (and month).
+    /// Partition: orgId (0 is the server itself), chain; chain 0 lists the chains. Sort: number of the entry, or the
+    /// chain. Value: [`crate::service::audit`]. Written by that process alone. Removed with its chain after the audit
+    /// period.
+    Audit = 19,
     /// Values that name nobody in an organisation.
     /// Partition: orgId. Sort: nothing for the administrators' list; the identifier's hash for one that was blocked
     /// because too many people share it. Value: the list; or the kind, when, and why. Ends when it is lifted.
@@ -72,7 +77,7 @@ pub enum Table {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 15] = [
+    pub const ALL: [Table; 16] = [
         Table::Meta,
         Table::Org,
         Table::ApiKey,
@@ -85,6 +90,7 @@ impl Table {
         Table::Job,
         Table::Strategy,
         Table::Catalogue,
+        Table::Audit,
         Table::Blocked,
         Table::Refused,
         Table::Certificate,
@@ -105,6 +111,7 @@ impl Table {
             Table::Job => "job",
             Table::Strategy => "strategy",
             Table::Catalogue => "catalogue",
+            Table::Audit => "audit",
             Table::Blocked => "blocked",
             Table::Refused => "refused",
             Table::Certificate => "certificate",
@@ -177,15 +184,20 @@ impl RowSecret {
 
     /// The hash of some parts, each with its length before it, under a domain that keeps uses apart.
     pub fn hash(&self, domain: u8, parts: &[&[u8]]) -> RowHash {
+        let mut out = [0; 16];
+        out.copy_from_slice(&self.seal(domain, parts)[..16]);
+        RowHash(out)
+    }
+
+    /// The same in full length: what nobody without the secret can make.
+    pub fn seal(&self, domain: u8, parts: &[&[u8]]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&[domain]);
         for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
-        let mut out = [0; 16];
-        out.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        RowHash(out)
+        *hasher.finalize().as_bytes()
     }
 
     /// What stands for an identifier of an organisation in a region.
@@ -322,6 +334,22 @@ pub fn org_certificate(org: OrgId, fingerprint: Fingerprint) -> Key {
 /// The catalogue of an organisation.
 pub fn catalogue(org: OrgId) -> Key {
     Partition::new(Table::Catalogue, [&org.get().to_be_bytes()]).row(&[])
+}
+
+/// The chains of the audit log of an organisation, or of the server.
+pub fn audit_chains(org: Option<OrgId>) -> Partition {
+    audit_chain(org, 0)
+}
+
+/// The entries of one chain of the audit log.
+pub fn audit_chain(org: Option<OrgId>, chain: u128) -> Partition {
+    let org = org.map_or(0, OrgId::get);
+    Partition::new(Table::Audit, [&org.to_be_bytes(), &chain.to_be_bytes()])
+}
+
+/// One entry of a chain of the audit log.
+pub fn audit_entry(org: Option<OrgId>, chain: u128, number: u64) -> Key {
+    audit_chain(org, chain).row(&number.to_be_bytes())
 }
 
 /// What an organisation blocks.

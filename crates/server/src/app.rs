@@ -1,10 +1,12 @@
 //! What every request can reach: the service, the settings, who calls, and how much is under way.
 
+use crate::audit::Failures;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::receipts::Receipts;
 use onefold_core::service::Service;
 
 /// One server.
@@ -21,6 +23,10 @@ pub struct App {
     pub gate: Gate,
     /// What was last known of the store.
     pub readiness: Readiness,
+    /// What signs receipts.
+    pub receipts: Receipts,
+    /// Refused credentials that the audit log is still to be told of.
+    pub failures: Failures,
 }
 
 impl App {
@@ -32,6 +38,8 @@ impl App {
             limiter: Limiter::default(),
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
+            receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
+            failures: Failures::default(),
             service,
             config,
         }

@@ -11,6 +11,7 @@
 mod presented;
 
 use crate::app::App;
+use crate::audit;
 use crate::caller::{Caller, Key};
 use crate::limit::Limiter;
 use crate::note::Note;
@@ -23,6 +24,7 @@ use onefold_core::id::OrgId;
 use onefold_core::limits;
 use onefold_core::org::{Scope, Scopes};
 use onefold_core::service::Service;
+use onefold_core::service::audit::Who as Actor;
 use onefold_core::tables::RowHash;
 use onefold_core::time::Ms;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,12 +53,14 @@ pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Pr
     match app.auth.who(app, parts, &last).await? {
         Who::Root => {
             last.check_certificate(app, None).await?;
+            audit::begin(app, parts, Actor::Root, None).await?;
             Ok(Administrator::Root)
         }
         Who::Caller(caller) => {
             last.check_certificate(app, Some(caller.org().id)).await?;
             caller.check_scope(Scope::OrgAdmin)?;
             caller.admit(app, &Note::of(parts))?;
+            audit::begin(app, parts, Actor::Key(caller.key.id), Some(caller.org().id)).await?;
             Ok(Administrator::Of(caller.org().id))
         }
     }
@@ -158,7 +162,7 @@ enum Who {
 
 /// The root key's hash, and what was looked up of late.
 pub struct Auth {
-    root: RowHash,
+    root: Mutex<RowHash>,
     seen: quick_cache::sync::Cache<RowHash, Seen>,
     /// Counts what this node changed of keys and organisations: what was read before the last change no longer counts.
     changes: AtomicU64,
@@ -176,10 +180,20 @@ impl Auth {
     /// With this root key.
     pub fn new(service: &Service, root_key: &str) -> Self {
         Self {
-            root: service.secret().api_key(root_key),
+            root: Mutex::new(service.secret().api_key(root_key)),
             seen: quick_cache::sync::Cache::new(crate::limits::KEYS_SEEN),
             changes: AtomicU64::new(0),
         }
+    }
+
+    /// From now on this root key opens `/admin`, and the one before no longer does.
+    pub fn replace_root(&self, service: &Service, root_key: &str) {
+        *self.root.lock().unwrap_or_else(PoisonError::into_inner) = service.secret().api_key(root_key);
+    }
+
+    fn is_root(&self, hash: RowHash) -> bool {
+        let root = *self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        hash.0.ct_eq(&root.0).into()
     }
 
     /// To be called after every change of a key or an organisation, whether it is known to have happened or not.
@@ -219,7 +233,7 @@ impl Auth {
         let hash = app.service.secret().api_key(presented);
         match self.seen.get(&hash).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => Ok(Some(seen)),
-            None if bool::from(hash.0.ct_eq(&self.root.0)) => Ok(None),
+            None if self.is_root(hash) => Ok(None),
             None => self.look_up(app, hash).await.map(Some),
         }
     }

@@ -2,6 +2,7 @@
 //! [`Writer`], [`Deleter`] and so on. Finding out who calls is `auth.rs`.
 
 use crate::app::App;
+use crate::audit;
 use crate::auth::{self, Last};
 use crate::limit::Pace;
 use crate::note::Note;
@@ -12,6 +13,7 @@ use onefold_core::id::OrgId;
 use onefold_core::org::{KeyId, Org, Scope, Scopes};
 use onefold_core::rules::Rules;
 use onefold_core::service::Tenant;
+use onefold_core::service::audit::Who;
 use onefold_core::time::Ms;
 use onefold_core::value::Source;
 use std::sync::Arc;
@@ -107,6 +109,9 @@ impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        Self::on(&Last::of(parts), parts, (app, &Note::of(parts))).await
+        let allowed = Self::on(&Last::of(parts), parts, (app, &Note::of(parts))).await?;
+        let key = &allowed.0.key;
+        audit::begin(app, parts, Who::Key(key.id), Some(key.org.id)).await?;
+        Ok(allowed)
     }
 }

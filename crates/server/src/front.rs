@@ -2,6 +2,7 @@
 //! log. One place instead of a stack of layers, so that the common case pays for nothing that it does not use.
 
 use crate::app::App;
+use crate::audit::{self, Slot};
 use crate::auth::Last;
 use crate::encoding::Coding;
 use crate::http;
@@ -99,6 +100,7 @@ impl Front {
         note.headers(response.headers_mut());
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             log_problem(&problem, &id, route, trace.as_deref());
+            self.app.failures.note(problem.code(), &id);
             write_problem(&mut response, &problem, &id);
             self.say_pace(&problem, &mut response);
         }
@@ -150,6 +152,7 @@ impl Front {
             return self.routed(request).await;
         }
         let response = match self.app.gate.enter() {
+            Ok(_inside) if Slot::is_for(request.method(), request.uri().path()) => self.recorded(request).await,
             Ok(_inside) => self.routed(request).await,
             Err(code) => Problem::from(code).into_response(),
         };
@@ -163,6 +166,15 @@ impl Front {
             let limits = &self.app.config.limits;
             limit::person_headers(limits.person_per_second, limits.person_burst, response.headers_mut());
         }
+    }
+
+    /// Whoever is let in by the route's extractor is recorded there, before anything is done; here what became of it.
+    async fn recorded(&self, mut request: Request<Body>) -> Response {
+        let slot = Slot::default();
+        request.extensions_mut().insert(slot.clone());
+        let response = self.routed(request).await;
+        audit::finish(&self.app, slot.ended(&response)).await;
+        response
     }
 
     async fn routed(&self, request: Request<Body>) -> Response {

@@ -5,6 +5,7 @@
 //! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
@@ -15,6 +16,7 @@
 
 pub mod address;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod caller;
@@ -30,6 +32,7 @@ pub mod limit;
 pub mod limits;
 pub mod note;
 pub mod problem;
+pub mod receipts;
 pub mod root_key;
 pub mod serve;
 pub mod start;

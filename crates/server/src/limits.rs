@@ -26,6 +26,8 @@ pub const ZSTD_WINDOW_LOG: u32 = 23;
 /// API keys whose meaning is kept in memory; each at most a second long (contract section 2).
 pub const KEYS_SEEN: usize = 10_000;
 
+/// Public keys of earlier signing keys of receipts that are kept.
+pub const RECEIPT_KEYS: usize = 1_000;
 /// Bytes of a file that a command reads.
 pub const INPUT_BYTES: u64 = 64 << 20;
 /// Records that a strategy is tried on at once.

@@ -83,6 +83,8 @@ codes! {
     AuthScope = "auth.scope", FORBIDDEN, No, "The API key is not allowed to do this";
     /// Another organisation's.
     AuthOrg = "auth.org", FORBIDDEN, No, "The API key is not of this organisation";
+    /// What the environment sets, the server cannot replace.
+    KeyFromEnvironment = "key.from_environment", CONFLICT, No, "This key is set by the environment of the server; change it there and restart";
     /// Over a limit of the organisation.
     LimitOrg = "limit.org", TOO_MANY_REQUESTS, Later, "The organisation makes more calls than it may; nothing was done";
     /// Over a limit of the key.

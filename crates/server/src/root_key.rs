@@ -32,11 +32,21 @@ pub fn find_or_make(data: Option<&Path>, entropy: &dyn Entropy) -> Result<String
     if let Some(key) = find(data)? {
         return Ok(key);
     }
+    make(data, entropy)
+}
+
+/// Makes a root key and keeps it in place of the one that is there.
+pub fn make(data: Option<&Path>, entropy: &dyn Entropy) -> Result<String, String> {
     let key = format!("{PREFIX}{:032x}{:032x}", entropy.bits(), entropy.bits());
     if let Some(data) = data {
-        keep(data, &key).map_err(|error| format!("cannot keep the root key in {}: {error}", data.display()))?;
+        keep(data, FILE, &key).map_err(|error| format!("cannot keep the root key in {}: {error}", data.display()))?;
     }
     Ok(key)
+}
+
+/// Whether the environment holds it: then nothing else can change it.
+pub fn is_in_environment() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|key| !key.is_empty())
 }
 
 fn check(key: &str, place: &str) -> Result<(), String> {
@@ -44,9 +54,10 @@ fn check(key: &str, place: &str) -> Result<(), String> {
     fits.then_some(()).ok_or_else(|| format!("{place} must hold 1 to 128 printable ASCII characters without spaces"))
 }
 
-/// Under another name first, so that a crash leaves either no key or a whole one.
-fn keep(data: &Path, key: &str) -> io::Result<()> {
-    let (part, whole) = (data.join("root.key.part"), data.join(FILE));
+/// Keeps a text in a file that its owner alone may read. Under another name first, so that a crash leaves either what was
+/// there or all of the new.
+pub(crate) fn keep(data: &Path, name: &str, key: &str) -> io::Result<()> {
+    let (part, whole) = (data.join(format!("{name}.part")), data.join(name));
     match fs::remove_file(&part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

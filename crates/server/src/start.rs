@@ -1,7 +1,9 @@
 //! From settings to a running server, and back to none.
 
 use crate::app::App;
+use crate::audit;
 use crate::config::{Config, Engine};
+use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
@@ -74,13 +76,16 @@ pub async fn run(
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
     let service = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
-    let app = Arc::new(App::new(service, config, &root));
+    let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
+    let receipts = receipts.map_err(StartError::Other)?;
+    let app = Arc::new(App { receipts, ..App::new(service, config, &root) });
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
         false => Some(tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms))?)),
     };
     let sweeper = tokio::spawn(sweep(app.clone()));
+    let recorder = tokio::spawn(audit::record_failures(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -98,6 +103,9 @@ pub async fn run(
     }
     sweeper.abort();
     let _ = sweeper.await;
+    recorder.abort();
+    let _ = recorder.await;
+    app.failures.record(&app.service).await;
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;

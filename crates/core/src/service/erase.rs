@@ -102,6 +102,14 @@ impl Tenant<'_> {
     }
 }
 
+impl Tenant<'_> {
+    /// The record of a delete. [`Code::DeletionUnknown`] if there is none, or none any more.
+    pub async fn deletion(&self, id: u128) -> Result<Deletion, Error> {
+        let row = self.service.records.read(&tables::deletion(self.org, id)).await?;
+        row.map(|(_, deletion)| deletion).ok_or_else(|| Code::DeletionUnknown.into())
+    }
+}
+
 /// What was found under each value; where one failed and somebody is deleted by then, or may be, nobody may say that nothing was
 /// done.
 fn all_or_doubt(erasures: Vec<Result<Erasure, Error>>) -> Result<Vec<Erasure>, Error> {

@@ -3,6 +3,7 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, `Identity` is one region of
 //! that organisation, where the steps of identity live.
 
+pub mod audit;
 pub mod blocked;
 pub mod catalogue;
 pub mod certificates;
@@ -48,6 +49,8 @@ pub struct Service {
     pub(crate) pace: Option<Arc<Pace>>,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
+    /// The ends of the audit chains that this process writes.
+    pub(crate) lines: Arc<audit::Lines>,
     #[cfg(feature = "planted")]
     planted: Option<Defect>,
 }
@@ -82,6 +85,7 @@ impl Service {
             secret: RowSecret::new(secret),
             pace: None,
             node,
+            lines: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })

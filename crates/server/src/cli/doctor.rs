@@ -2,7 +2,7 @@
 
 use super::output::{Failure, Output, table};
 use crate::config::Config;
-use crate::root_key;
+use crate::{receipts, root_key};
 use onefold_engines::embedded::TableCheck;
 use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
 use serde_json::{Value, json};
@@ -66,12 +66,9 @@ fn table_json(found: &TableCheck) -> Value {
 
 /// What is not damage, but not as it should be either.
 fn warnings(data: &Path) -> Vec<String> {
-    let path = data.join(root_key::FILE);
-    let Ok(about) = std::fs::metadata(&path) else { return Vec::new() };
-    match others_may_read(&about) {
-        true => vec![format!("{} can be read by others; chmod 600 it", path.display())],
-        false => Vec::new(),
-    }
+    let open = |name: &&str| std::fs::metadata(data.join(name)).is_ok_and(|about| others_may_read(&about));
+    let warning = |name| format!("{} can be read by others; chmod 600 it", data.join(name).display());
+    [root_key::FILE, receipts::FILE].into_iter().filter(open).map(warning).collect()
 }
 
 #[cfg(unix)]

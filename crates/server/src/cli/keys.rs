@@ -1,12 +1,14 @@
 //! `onefold key create|list|rotate|revoke`.
 
+mod rotate;
+
 use super::Common;
 use super::client::Client;
 use super::orgs::all;
 use super::output::{Failure, Output, table};
 use clap::{Args, Subcommand};
 use http::Method;
-use onefold_api::admin::{KeyBody, KeyView, ListView, RateLimit, RotateBody};
+use onefold_api::admin::{KeyBody, KeyView, ListView, RateLimit};
 use serde_json::json;
 
 #[derive(Debug, Args)]
@@ -47,14 +49,8 @@ enum KeyCommand {
         #[arg(long, value_name = "N")]
         org: u64,
     },
-    /// Give a key a new secret and show it, this once
-    Rotate {
-        #[command(flatten)]
-        which: Which,
-        /// For how many seconds more the old secret works, 0 to 7776000
-        #[arg(long, value_name = "N")]
-        overlap_seconds: u64,
-    },
+    /// Give a key a new secret and show it, this once; or replace a key of the server itself
+    Rotate(rotate::RotateArgs),
     /// End a key, for good
     Revoke {
         #[command(flatten)]
@@ -97,10 +93,7 @@ impl KeyArgs {
                 let items: Vec<KeyView> = all(&client, &keys_of(org))?;
                 output.done(&rows(&items), &ListView { items, next: None })
             }
-            KeyCommand::Rotate { which, overlap_seconds } => {
-                let path = which.path() + "/rotate";
-                show(client.ask(Method::POST, &path, &RotateBody { overlap_seconds })?, output)
-            }
+            KeyCommand::Rotate(args) => args.run(&client, output),
             KeyCommand::Revoke { which } => {
                 client.tell(Method::DELETE, &which.path())?;
                 output.done(&format!("revoked {}", which.key), &json!({ "keyId": which.key, "revoked": true }))

@@ -1,6 +1,7 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
 //! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
 
+mod audit;
 mod blocked;
 mod catalogue;
 mod certificates;
@@ -11,6 +12,7 @@ mod input;
 mod keys;
 mod orgs;
 mod output;
+mod receipt;
 mod rehearsal;
 mod serve;
 mod strategy;
@@ -76,6 +78,10 @@ enum Command {
     Org(orgs::OrgArgs),
     /// Make, list, rotate and revoke API keys
     Key(keys::KeyArgs),
+    /// Read and verify the audit log
+    Audit(audit::AuditArgs),
+    /// Verify the receipt of a delete
+    Receipt(receipt::ReceiptArgs),
     /// Show, replace and try out how people are made of records
     Strategy(strategy::StrategyArgs),
     /// Tell why a person is who they are, split a merge, lift what keeps two apart
@@ -130,6 +136,8 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(&common, &args, output),
             Some(Command::Org(args)) => args.run(&common, output),
             Some(Command::Key(args)) => args.run(&common, output),
+            Some(Command::Audit(args)) => args.run(&common, output),
+            Some(Command::Receipt(args)) => args.run(&common, output),
             Some(Command::Strategy(args)) => args.run(&common, output),
             Some(Command::Identity(args)) => args.run(&common, output),
             Some(Command::Catalogue(args)) => args.run(&common, output),

@@ -71,6 +71,17 @@ impl Output {
         })
     }
 
+    /// Prints one of many things that go on, a line each.
+    pub(super) fn line(self, text: &str, json: &impl Serialize) -> Result<bool, Failure> {
+        let json = || serde_json::to_string(json).map_err(io::Error::from);
+        let printed = if self.json { json().and_then(|json| print(&json)) } else { print(text) };
+        match printed {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::new("cli.output", &error.to_string())),
+        }
+    }
+
     /// Prints why it was not done, and says so by the exit status.
     pub(super) fn failed(self, failure: &Failure) -> ExitCode {
         if self.json {

@@ -3,6 +3,7 @@
 use super::fields;
 use super::headers::{self, JSON, Prefer};
 use crate::app::App;
+use crate::audit::About;
 use crate::body;
 use crate::caller::{Allowed, Caller, Deleter};
 use crate::json::{self, Faults, Json, Place};
@@ -35,10 +36,12 @@ pub async fn delete(
     caller.check_org(draft.org)?;
     let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key };
     let deleted = caller.tenant(&app).delete(&delete).await?;
-    if Prefer::of(&head.headers).minimal == Some(true) {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    answer(&deleted, draft.values, draft.notify)
+    let mut response = match Prefer::of(&head.headers).minimal {
+        Some(true) => StatusCode::NO_CONTENT.into_response(),
+        _ => answer(&deleted, draft.values, draft.notify)?,
+    };
+    response.extensions_mut().insert(About(Uuid::from_u128(deleted.deletion).to_string()));
+    Ok(response)
 }
 
 fn answer(deleted: &Deleted, mut values: Vec<String>, notify: bool) -> Result<Response, Problem> {

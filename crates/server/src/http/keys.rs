@@ -37,7 +37,8 @@ pub async fn create(
     let new = new_key(&json::parse(&body)?, app.service.clock().now())?;
     who.check_org(org)?;
     let shown = app.service.create_key(org, new).await?;
-    wire::answer(StatusCode::CREATED, &shown_view(shown))
+    let about = format!("{org} {}", shown.key.id);
+    wire::answer_about(StatusCode::CREATED, &shown_view(shown), about)
 }
 
 /// `GET …/keys`: revoked and expired ones too.

@@ -1,16 +1,11 @@
 //! Routes of the contract that this version does not have yet. They answer 400 `request.not_yet`, as everything of the
 //! contract that is not there, but tell nothing to whoever may not call them.
 
-use crate::caller::{Deleter, OrgAdmin, Reader, Sender};
+use crate::caller::{OrgAdmin, Reader, Sender};
 use crate::problem::{Problem, ServerCode};
 
 /// For who may read profiles.
 pub(super) async fn reader(_: Reader) -> Problem {
-    ServerCode::NotYet.into()
-}
-
-/// For who may delete profiles.
-pub(super) async fn deleter(_: Deleter) -> Problem {
     ServerCode::NotYet.into()
 }
 

@@ -2,9 +2,11 @@
 //!
 //! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
 
+mod audit;
 pub mod blocked;
 pub mod catalogue;
 pub mod certificates;
+mod deletions;
 pub mod erase;
 pub mod explain;
 mod fields;
@@ -16,6 +18,7 @@ pub mod orgs;
 mod page;
 mod patch;
 pub mod search;
+mod server_keys;
 pub mod split;
 pub mod strategy;
 pub mod upsert;
@@ -82,6 +85,13 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || get(keys::list)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate", Needs::Admin, || post(keys::rotate)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || delete(keys::revoke)),
+    route(Method::GET, "/admin/v1/audit", Needs::Root, || get(audit::of_server)),
+    route(Method::GET, "/admin/v1/audit/verify", Needs::Root, || get(audit::verify_server)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/audit", Needs::Admin, || get(audit::of_org)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/audit/verify", Needs::Admin, || get(audit::verify_org)),
+    route(Method::POST, "/admin/v1/server-keys/rotate", Needs::Root, || post(server_keys::rotate)),
+    route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(deletions::receipt)),
+    route(Method::GET, "/.well-known/onefold-keys.json", Needs::Nothing, || get(server_keys::public)),
     // How people are made.
     route(Method::GET, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || get(strategy::show)),
     route(Method::PUT, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || put(strategy::replace)),
@@ -105,7 +115,6 @@ pub static ROUTES: &[Route] = &[
     // Of the contract, but not of this version yet.
     route(Method::POST, "/cdp/v1/users/_events", READ, || post(later::reader)),
     route(Method::GET, "/cdp/v1/usage", ADMIN, || get(later::org_admin)),
-    route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(later::deleter)),
     route(Method::POST, "/cdp/v1/events", EVENTS, || post(later::sender)),
     route(Method::POST, "/v1/identify", Needs::Nothing, || post(later::anyone)),
     route(Method::POST, "/v1/track", Needs::Nothing, || post(later::anyone)),

@@ -28,7 +28,8 @@ pub async fn create(State(app): State<Arc<App>>, who: Administrator, request: Re
     let new = new_org(&json::parse(&body)?, &app.config.regions())?;
     let org = app.service.create_org(new).await;
     app.auth.changed();
-    wire::answer(StatusCode::CREATED, &view(&org?))
+    let org = org?;
+    wire::answer_about(StatusCode::CREATED, &view(&org), org.id.to_string())
 }
 
 /// `GET /admin/v1/orgs`

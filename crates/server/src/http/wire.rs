@@ -1,6 +1,7 @@
 //! What handlers of administration share with the wire: parameters of paths, and answers.
 
 use super::headers::JSON;
+use crate::audit::About;
 use crate::problem::{Problem, ServerCode};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -12,6 +13,13 @@ use serde::Serialize;
 /// The parameters of a path. What is no UTF-8 when decoded is no such URL.
 pub(super) fn path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
     path.map(|Path(parameters)| parameters).map_err(|_| ServerCode::NoSuchUrl.into())
+}
+
+/// The same, and for the audit log the id of what the call made.
+pub(super) fn answer_about(status: StatusCode, body: &impl Serialize, id: String) -> Result<Response, Problem> {
+    let mut response = answer(status, body)?;
+    response.extensions_mut().insert(About(id));
+    Ok(response)
 }
 
 /// An answer with a body, which may be a secret: nobody on the way keeps it.

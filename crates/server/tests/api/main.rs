@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod audit;
 mod authorisation;
 mod blocked;
 mod blocklist;
@@ -13,6 +14,7 @@ mod certificates;
 mod connections;
 mod credentials;
 mod delete;
+mod deletions;
 mod explain;
 mod former;
 mod hashes;
@@ -29,6 +31,7 @@ mod orgs_post;
 mod problems;
 mod refused;
 mod search;
+mod server_keys;
 mod split;
 mod strategy;
 mod times;

@@ -162,6 +162,15 @@ pub fn run(command: &mut Command) -> Ran {
 
 /// The status of one request.
 pub fn http(url: &str, method: &str, path: &str, key: &str, body: &str) -> u16 {
+    answer(url, method, path, key, body).split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The body of the answer to one request.
+pub fn body_of(url: &str, method: &str, path: &str, key: &str, body: &str) -> String {
+    answer(url, method, path, key, body).split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn answer(url: &str, method: &str, path: &str, key: &str, body: &str) -> String {
     use std::io::{Read, Write};
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(host).unwrap();
@@ -175,5 +184,5 @@ pub fn http(url: &str, method: &str, path: &str, key: &str, body: &str) -> u16 {
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    answer
 }

@@ -1,0 +1,225 @@
+//! Receipts of deletes: signed with a key of the server (Ed25519), verified by anyone who has its public keys.
+//!
+//! The key is made at the first start and kept in the data directory as `receipts.key`, mode 0600, with the public keys
+//! of those before it; or it is what `ONEFOLD_RECEIPT_KEY` holds. A receipt is signed when it is asked for, by the key
+//! that then is the present one.
+
+use crate::limits;
+use crate::root_key::keep;
+use onefold_api::receipts::{PublicKey, PublicKeys, Receipt, SignedReceipt};
+use onefold_core::time::{Entropy, Ms};
+use ring::digest::{SHA256, digest};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The variable that may hold the key: 64 hexadecimal digits.
+pub const VARIABLE: &str = "ONEFOLD_RECEIPT_KEY";
+/// The file that holds it, in the data directory.
+pub const FILE: &str = "receipts.key";
+const ALGORITHM: &str = "Ed25519";
+
+/// The signing key, and the public keys of those before.
+pub struct Receipts {
+    file: Option<PathBuf>,
+    in_environment: bool,
+    ring: Mutex<KeyRing>,
+}
+
+/// As it is kept.
+#[derive(Clone, Serialize, Deserialize)]
+struct KeyRing {
+    /// 32 bytes, hexadecimal. Secret.
+    seed: String,
+    made_at: Ms,
+    /// The newest first.
+    old: Vec<PublicKey>,
+}
+
+impl KeyRing {
+    fn fresh(entropy: &dyn Entropy, now: Ms, old: Vec<PublicKey>) -> Self {
+        Self { seed: format!("{:032x}{:032x}", entropy.bits(), entropy.bits()), made_at: now, old }
+    }
+
+    fn pair(&self) -> Result<Ed25519KeyPair, String> {
+        let seed = unhex(&self.seed).ok_or("the key of receipts must be 64 hexadecimal digits")?;
+        Ed25519KeyPair::from_seed_unchecked(&seed)
+            .map_err(|_| "the key of receipts must be 64 hexadecimal digits".into())
+    }
+
+    fn public(&self) -> Result<PublicKey, String> {
+        let public = self.pair()?;
+        let public = public.public_key().as_ref();
+        Ok(PublicKey {
+            key_id: key_id(public),
+            algorithm: ALGORITHM.into(),
+            public_key: hex(public),
+            made_at: self.made_at,
+            retired_at: None,
+        })
+    }
+}
+
+impl Receipts {
+    /// With a key that ends with the process.
+    pub fn fleeting(entropy: &dyn Entropy, now: Ms) -> Self {
+        Self { file: None, in_environment: false, ring: Mutex::new(KeyRing::fresh(entropy, now, Vec::new())) }
+    }
+
+    /// With the key of the environment or of the data directory; makes one if there is none.
+    pub fn find_or_make(data: Option<&Path>, entropy: &dyn Entropy, now: Ms) -> Result<Self, String> {
+        if let Some(seed) = std::env::var(VARIABLE).ok().filter(|seed| !seed.is_empty()) {
+            let ring = KeyRing { seed, made_at: 0, old: Vec::new() };
+            ring.pair().map_err(|_| format!("{VARIABLE} must hold 64 hexadecimal digits"))?;
+            return Ok(Self { file: None, in_environment: true, ring: Mutex::new(ring) });
+        }
+        let Some(data) = data else { return Ok(Self::fleeting(entropy, now)) };
+        let path = data.join(FILE);
+        let ring = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice::<KeyRing>(&bytes).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let ring = KeyRing::fresh(entropy, now, Vec::new());
+                save(&path, &ring).map(|()| ring)
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let ring = ring.and_then(|ring| ring.pair().map(|_| ring));
+        let ring = ring.map_err(|error| format!("the key of receipts in {}: {error}", path.display()))?;
+        Ok(Self { file: Some(path), in_environment: false, ring: Mutex::new(ring) })
+    }
+
+    fn ring(&self) -> std::sync::MutexGuard<'_, KeyRing> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the environment holds the key: then nothing else can change it.
+    pub fn is_in_environment(&self) -> bool {
+        self.in_environment
+    }
+
+    /// The public keys, the present one first.
+    pub fn public(&self) -> Result<PublicKeys, String> {
+        let ring = self.ring().clone();
+        let mut keys = vec![ring.public()?];
+        keys.extend(ring.old);
+        Ok(PublicKeys { keys })
+    }
+
+    /// Signs a receipt; its `key_id` is set to that of the key.
+    pub fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, String> {
+        let pair = self.ring().pair()?;
+        let receipt = Receipt { key_id: key_id(pair.public_key().as_ref()), ..receipt };
+        let signature = hex(pair.sign(&signed_form(&receipt)?).as_ref());
+        Ok(SignedReceipt { receipt, signature })
+    }
+
+    /// Puts a new key in place of the present one, of which the public half stays, and gives the id of the new one.
+    pub fn rotate(&self, entropy: &dyn Entropy, now: Ms) -> Result<String, String> {
+        let mut ring = self.ring();
+        let mut old = vec![PublicKey { retired_at: Some(now), ..ring.public()? }];
+        old.extend(ring.old.iter().cloned());
+        old.truncate(limits::RECEIPT_KEYS);
+        let next = KeyRing::fresh(entropy, now, old);
+        if let Some(path) = &self.file {
+            save(path, &next)?;
+        }
+        *ring = next;
+        Ok(ring.public()?.key_id)
+    }
+}
+
+fn save(path: &Path, ring: &KeyRing) -> Result<(), String> {
+    let text = serde_json::to_string(ring).map_err(|error| error.to_string())?;
+    let data = path.parent().unwrap_or(Path::new("."));
+    keep(data, FILE, &text).map_err(|error| error.to_string())
+}
+
+/// Whether a receipt was signed by one of these keys, and which.
+pub fn verify<'k>(signed: &SignedReceipt, keys: &'k PublicKeys) -> Result<&'k PublicKey, &'static str> {
+    let key = keys.keys.iter().find(|key| key.key_id == signed.receipt.key_id);
+    let key = key.ok_or("none of the public keys has the id that the receipt names")?;
+    let public = unhex(&key.public_key).filter(|public| key_id(public) == key.key_id);
+    let public = public.ok_or("the public key is not the one of its id")?;
+    let signature = unhex(&signed.signature).ok_or("the signature is not hexadecimal")?;
+    let form = signed_form(&signed.receipt).map_err(|_| "the receipt cannot be read")?;
+    let checked = UnparsedPublicKey::new(&ED25519, public).verify(&form, &signature);
+    checked.map(|()| key).map_err(|_| "the signature does not fit: the receipt was changed, or is not of this server")
+}
+
+/// The bytes that are signed: the members are declared in the order of their names, none is a fraction.
+fn signed_form(receipt: &Receipt) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(receipt).map_err(|error| error.to_string())
+}
+
+fn key_id(public: &[u8]) -> String {
+    hex(&digest(&SHA256, public).as_ref()[..8])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::SystemEntropy;
+    use std::collections::BTreeMap;
+
+    fn receipt() -> Receipt {
+        Receipt {
+            at: 5,
+            deleted_profiles: vec!["01941f29-7c00-7c1d-9e02-7d5b1a90c6f4".into()],
+            deletion_id: "01941f29-7c00-7c1d-9e02-000000000000".into(),
+            issued_at: 6,
+            key_id: String::new(),
+            org_id: 7,
+            region: "EU".into(),
+            requested: 1,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn the_signed_form_has_its_members_in_order() {
+        let form = signed_form(&receipt()).unwrap();
+        let sorted: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&form).unwrap();
+        assert_eq!(serde_json::to_vec(&sorted).unwrap(), form);
+    }
+
+    #[test]
+    fn any_change_is_found() {
+        let receipts = Receipts::fleeting(&SystemEntropy, 1);
+        let signed = receipts.sign(receipt()).unwrap();
+        let keys = receipts.public().unwrap();
+        assert_eq!(verify(&signed, &keys), Ok(&keys.keys[0]));
+        let mut changed = signed.clone();
+        changed.receipt.deleted_profiles.clear();
+        assert!(verify(&changed, &keys).is_err());
+        let other = Receipts::fleeting(&SystemEntropy, 1).public().unwrap();
+        assert!(verify(&signed, &other).is_err());
+        let mut forged = other;
+        forged.keys[0].key_id = signed.receipt.key_id.clone();
+        assert!(verify(&signed, &forged).is_err());
+    }
+
+    #[test]
+    fn what_an_old_key_signed_still_verifies() {
+        let dir = tempfile::tempdir().unwrap();
+        let receipts = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 1).unwrap();
+        let old = receipts.sign(receipt()).unwrap();
+        let id = receipts.rotate(&SystemEntropy, 2).unwrap();
+        let again = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 3).unwrap();
+        let (new, keys) = (again.sign(receipt()).unwrap(), again.public().unwrap());
+        assert_eq!((new.receipt.key_id == id, new.receipt.key_id == old.receipt.key_id), (true, false));
+        assert_eq!(verify(&old, &keys).unwrap().retired_at, Some(2));
+        assert_eq!(verify(&new, &keys).unwrap().retired_at, None);
+    }
+}
