@@ -12,9 +12,11 @@
 //! | [`profile`] | what a profile row holds, the fold, the answer's bytes |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
+//! | [`count`] | counting what happens |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
+pub mod count;
 pub mod defect;
 pub mod error;
 pub mod id;

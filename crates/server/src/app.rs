@@ -4,6 +4,7 @@ use crate::auth::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
+use crate::metrics::Metrics;
 use onefold_core::service::Service;
 
 /// One server.
@@ -18,6 +19,8 @@ pub struct App {
     pub gate: Gate,
     /// What was last known of the store.
     pub readiness: Readiness,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 impl App {
@@ -27,6 +30,7 @@ impl App {
             auth: Auth::new(&service, root_key),
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
+            metrics: Metrics::default(),
             service,
             config,
         }

@@ -80,7 +80,7 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        let began = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let began = Instant::now();
         let id = RequestId::of(request.headers(), &self.app);
         let accepted = Coding::accepted(request.headers());
         let trace = trace_id(request.headers());
@@ -93,6 +93,7 @@ impl Front {
             None => Box::pin(self.handled(request.map(Body::new), &id)).await,
         };
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            self.app.metrics.refused(&problem);
             log_problem(&problem, &id, route, trace.as_deref());
             write_problem(&mut response, &problem, &id);
         }
@@ -102,13 +103,15 @@ impl Front {
         if self.app.gate.is_closed() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let took = began.elapsed();
+        self.app.metrics.answered(fetch.is_some(), &method, route, response.status(), took);
         tracing::debug!(
             request_id = id.as_str(),
             trace_id = trace.as_deref(),
             %method,
             route,
             status = response.status().as_u16(),
-            micros = began.map(|began| began.elapsed().as_micros() as u64),
+            micros = took.as_micros() as u64,
             "answered"
         );
         response.headers_mut().insert(REQUEST_ID, id.0);
@@ -130,7 +133,7 @@ impl Front {
     async fn handled(&self, mut request: Request<Body>, id: &RequestId) -> Response {
         request.extensions_mut().insert(id.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
-        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+        if matches!(request.uri().path(), "/healthz" | "/readyz" | http::metrics::PATH) {
             return self.routed(request).await;
         }
         match self.app.gate.enter() {

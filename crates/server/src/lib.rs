@@ -7,6 +7,7 @@
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
+//! | [`telemetry`], [`metrics`] | logs; what is counted |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
@@ -26,6 +27,7 @@ pub mod gate;
 pub mod http;
 pub mod json;
 pub mod limits;
+pub mod metrics;
 pub mod problem;
 pub mod root_key;
 pub mod serve;

@@ -7,7 +7,8 @@ use crate::{front, root_key, serve};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
-use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
+use onefold_engines::metered::{CACHED_READS, Meter};
+use onefold_engines::{Embedded, EmbeddedOptions, Memory, Metered, OpenError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -37,16 +38,31 @@ pub enum StartError {
     Other(String),
 }
 
+/// A service over a store that is watched.
+pub struct Opened {
+    /// The service.
+    pub service: Service,
+    /// How the store does.
+    pub meter: Arc<Meter>,
+    /// The embedded engine, if that is the store.
+    pub embedded: Option<Arc<Embedded>>,
+}
+
 /// Opens the store that the settings name, and the service over it. Blocks while a journal is read.
-pub async fn open(config: &Config) -> Result<Service, StartError> {
+pub async fn open(config: &Config) -> Result<Opened, StartError> {
+    let mut embedded = None;
     let store: Arc<dyn Store> = match &config.engine {
         Engine::Memory {} => Arc::new(Memory::new()),
         Engine::Embedded { data, cache_mib } => {
             let cache_bytes = u64::from(*cache_mib) << 20;
-            Arc::new(Embedded::open(data, EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() })?)
+            let options = EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() };
+            embedded.insert(Arc::new(Embedded::open(data, options)?)).clone()
         }
     };
-    Ok(Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
+    let store = Arc::new(Metered::new(store, CACHED_READS));
+    let meter = store.meter();
+    let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    Ok(Opened { service, meter, embedded })
 }
 
 /// Runs a server until the system tells it to stop. `serving` is called once calls are answered, with the address.
@@ -60,9 +76,10 @@ pub async fn run(
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
     let address = listener.local_addr()?;
-    let service = open(&config).await?;
+    let Opened { service, meter, embedded } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let app = Arc::new(App::new(service, config, &root));
+    app.metrics.watch(meter, embedded);
     let stop = stop_signal()?;
     let sweeper = tokio::spawn(sweep(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -112,7 +129,9 @@ async fn sweep(app: Arc<App>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match app.service.sweep().await {
+        let swept = app.service.sweep().await;
+        app.metrics.swept(swept.is_ok());
+        match swept {
             Ok(swept) if swept == Default::default() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed; the next pass goes on"),

@@ -15,6 +15,7 @@ pub mod orgs;
 pub mod sweep;
 pub mod upsert;
 
+use crate::count::Counts;
 use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
@@ -36,6 +37,7 @@ pub struct Service {
     pub(crate) secret: RowSecret,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
+    pub(crate) counts: Arc<Counts>,
     #[cfg(feature = "planted")]
     planted: Option<Defect>,
 }
@@ -69,6 +71,7 @@ impl Service {
             entropy,
             secret: RowSecret::new(secret),
             node,
+            counts: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })
@@ -98,6 +101,11 @@ impl Service {
     /// The secret of the row hashes.
     pub fn secret(&self) -> &RowSecret {
         &self.secret
+    }
+
+    /// What happened on this node.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The records below, for what is not a profile.

@@ -31,6 +31,8 @@ pub struct Config {
     pub sweep: Sweep,
     /// What to tell.
     pub log: Log,
+    /// Who may read what is counted.
+    pub metrics: Metrics,
 }
 
 /// How to answer.
@@ -104,6 +106,26 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+/// Who may read what is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Who.
+    pub access: Access,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anyone while the server listens on loopback, else the root key.
+    Auto,
+    /// The root key.
+    Root,
+    /// Anyone.
+    Open,
 }
 
 /// Everything wrong with the settings, one line each.
