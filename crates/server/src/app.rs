@@ -5,7 +5,9 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 use onefold_core::service::Service;
+use std::sync::OnceLock;
 
 /// One server.
 pub struct App {
@@ -21,6 +23,8 @@ pub struct App {
     pub readiness: Readiness,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where traces go, if anywhere.
+    pub traces: OnceLock<Traces>,
 }
 
 impl App {
@@ -31,6 +35,7 @@ impl App {
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
             metrics: Metrics::default(),
+            traces: OnceLock::new(),
             service,
             config,
         }

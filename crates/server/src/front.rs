@@ -7,6 +7,7 @@ use crate::encoding::Coding;
 use crate::http;
 use crate::limits;
 use crate::problem::{Problem, ServerCode};
+use crate::telemetry::traces::{self, Answered};
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use axum::body::{Body, HttpBody};
@@ -22,7 +23,6 @@ use tower::ServiceExt;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The name of a request, as an extension of it: for explain and for logs.
 #[derive(Clone, Debug)]
@@ -83,7 +83,8 @@ impl Front {
         let began = Instant::now();
         let id = RequestId::of(request.headers(), &self.app);
         let accepted = Coding::accepted(request.headers());
-        let trace = trace_id(request.headers());
+        let parent = traces::parent(request.headers());
+        let trace = parent.as_ref().map(|parent| parent.trace_id().to_string());
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
@@ -92,7 +93,9 @@ impl Front {
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
             None => Box::pin(self.handled(request.map(Body::new), &id)).await,
         };
+        let mut code = None;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            code = Some(problem.code().as_str());
             self.app.metrics.refused(&problem);
             log_problem(&problem, &id, route, trace.as_deref());
             write_problem(&mut response, &problem, &id);
@@ -105,6 +108,10 @@ impl Front {
         }
         let took = began.elapsed();
         self.app.metrics.answered(fetch.is_some(), &method, route, response.status(), took);
+        if let Some(traces) = self.app.traces.get() {
+            let (status, request_id) = (response.status(), id.as_str());
+            traces.note(Answered { parent, method: &method, route, status, code, request_id, took });
+        }
         tracing::debug!(
             request_id = id.as_str(),
             trace_id = trace.as_deref(),
@@ -174,15 +181,6 @@ fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<
         503 | 504 => tracing::warn!(request_id, trace_id, route, code, status, cause, "failed"),
         _ => tracing::info!(request_id, trace_id, route, code, status, "refused"),
     }
-}
-
-/// The trace of a W3C `traceparent`, if it is well-formed: 32 hexadecimal digits.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(TRACEPARENT)?.to_str().ok()?;
-    let mut parts = value.split('-');
-    let (_version, trace) = (parts.next()?, parts.next()?);
-    let fits = trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit());
-    fits.then(|| trace.to_ascii_lowercase())
 }
 
 fn is_worth_compressing(response: &Response) -> bool {

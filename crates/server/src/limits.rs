@@ -26,6 +26,15 @@ pub const ZSTD_WINDOW_LOG: u32 = 23;
 /// API keys whose meaning is kept in memory; each at most a second long (contract section 2).
 pub const KEYS_SEEN: usize = 10_000;
 
+/// Spans that wait to be sent to a collector; further ones are dropped.
+pub const SPANS_WAITING: usize = 4_096;
+/// Spans sent at a time.
+pub const SPANS_AT_ONCE: usize = 512;
+/// Milliseconds in which a collector must have taken them.
+pub const TRACES_MS: u64 = 5_000;
+/// Bytes of what it answers.
+pub const TRACES_ANSWER_BYTES: usize = 64 * 1024;
+
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.
@@ -37,4 +46,5 @@ pub const LINGER_MS: u64 = 250;
 
 const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "a full delete fits, escaped too");
 const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
+const _: () = assert!(SPANS_AT_ONCE <= SPANS_WAITING);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");

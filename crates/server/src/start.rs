@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::config::{Config, Engine};
 use crate::system::{SystemClock, SystemEntropy};
+use crate::telemetry::traces::Traces;
 use crate::{front, root_key, serve};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
@@ -80,6 +81,9 @@ pub async fn run(
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let app = Arc::new(App::new(service, config, &root));
     app.metrics.watch(meter, embedded);
+    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
+        let _ = app.traces.set(traces);
+    }
     let stop = stop_signal()?;
     let sweeper = tokio::spawn(sweep(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -96,6 +100,8 @@ pub async fn run(
     let served = server.await;
     sweeper.abort();
     let _ = sweeper.await;
+    let last = app.clone();
+    let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;

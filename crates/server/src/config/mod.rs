@@ -33,6 +33,8 @@ pub struct Config {
     pub log: Log,
     /// Who may read what is counted.
     pub metrics: Metrics,
+    /// Traces.
+    pub telemetry: Telemetry,
 }
 
 /// How to answer.
@@ -116,6 +118,18 @@ pub struct Metrics {
     pub access: Access,
 }
 
+/// Traces.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// The collector; empty for none.
+    pub otlp_endpoint: String,
+    /// Of a thousand requests that belong to no trace, how many are traced.
+    pub sample_per_mille: u32,
+    /// Milliseconds between two batches.
+    pub every_ms: u64,
+}
+
 /// Who may read `/metrics`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -175,12 +189,15 @@ impl Config {
         within("server.write_timeout_ms", server.write_timeout_ms, 10..=600_000);
         within("server.idle_timeout_ms", server.idle_timeout_ms, 10..=3_600_000);
         within("server.shutdown_ms", server.shutdown_ms, 0..=600_000);
+        within("telemetry.sample_per_mille", self.telemetry.sample_per_mille.into(), 0..=1_000);
+        within("telemetry.every_ms", self.telemetry.every_ms, 100..=60_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
         if let Engine::Embedded { cache_mib, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
         }
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
+        faults.extend(self.telemetry.fault());
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
         faults
     }
@@ -223,6 +240,19 @@ impl Server {
 
 fn wrong<T, E: Display>(name: &str, parsed: Result<T, E>) -> Option<String> {
     parsed.err().map(|error| format!("{name}: {error}"))
+}
+
+impl Telemetry {
+    fn fault(&self) -> Option<String> {
+        let url = self.otlp_endpoint.parse::<http::Uri>();
+        let fits = url.is_ok_and(|url| {
+            let plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+            url.scheme_str() == Some("http") && plain && url.query().is_none()
+        });
+        let fault = "telemetry.otlp_endpoint must be empty or http://HOST:PORT, without a user: TLS to a collector is not \
+                     spoken, so run one beside the server";
+        (!self.otlp_endpoint.is_empty() && !fits).then(|| fault.to_owned())
+    }
 }
 
 #[cfg(test)]
