@@ -1,10 +1,11 @@
 //! Administration: organisations and keys (contract section 11). Moments are milliseconds since the Unix epoch, as
 //! numbers. Members that may be missing from a request are `None` here and left out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The body of `POST /admin/v1/orgs` and, with every member optional and without `orgId`, of `PATCH …/orgs/{orgId}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrgBody {
     /// What people call it: 1 to 128 bytes.
@@ -25,7 +26,7 @@ pub struct OrgBody {
 }
 
 /// Limits in a request; what is missing stays as it is, or has its default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsBody {
     /// Requests a second; 0 means no limit.
@@ -40,7 +41,7 @@ pub struct LimitsBody {
 }
 
 /// An organisation, as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrgView {
     /// Its number.
@@ -58,7 +59,7 @@ pub struct OrgView {
 }
 
 /// The limits of an organisation; 0 means none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsView {
     /// Requests a second.
@@ -70,7 +71,7 @@ pub struct LimitsView {
 }
 
 /// The body of `POST …/keys`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyBody {
     /// What people call it: 1 to 64 bytes; the default `source` of what it writes.
@@ -86,7 +87,7 @@ pub struct KeyBody {
 }
 
 /// How much a key may call; 0 means no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// Requests a second.
@@ -96,7 +97,7 @@ pub struct RateLimit {
 }
 
 /// The body of `POST …/keys/{keyId}/rotate`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotateBody {
     /// For how many seconds more the old secret works: 0 to 7 776 000 (90 days).
@@ -104,7 +105,7 @@ pub struct RotateBody {
 }
 
 /// A key, as answered. `apikey` is there only in the answer that made it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyView {
     /// Its id; stays when it is rotated.
@@ -131,7 +132,7 @@ pub struct KeyView {
 }
 
 /// A page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListView<T> {
     /// At most as many as were asked for.
     pub items: Vec<T>,

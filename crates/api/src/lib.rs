@@ -7,3 +7,4 @@
 pub mod admin;
 pub mod problem;
 pub mod profiles;
+mod shapes;

@@ -5,6 +5,7 @@
 //! | [`serve`], [`mod@front`] | connections; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`openapi`] | the description of the API, and the page made of it |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`telemetry`], [`metrics`] | logs; what is counted |
@@ -28,6 +29,7 @@ pub mod http;
 pub mod json;
 pub mod limits;
 pub mod metrics;
+pub mod openapi;
 pub mod problem;
 pub mod root_key;
 pub mod serve;

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_duration_counts_under_the_least_bound_that_it_does_not_pass() {
-        for nanos in [0, 1, 1023, 1024, 1025, 2048, 2049, 1_000_000, bound(BOUNDS - 1), bound(BOUNDS - 1) + 1, u64::MAX] {
+        for nanos in [0, 1, 1023, 1024, 1025, 2048, 2049, 1_000_000, bound(BOUNDS - 1), bound(BOUNDS - 1) + 1, u64::MAX]
+        {
             let at = bucket(nanos);
             assert!(at == BOUNDS || nanos <= bound(at), "{nanos} is within its bound");
             assert!(at == 0 || nanos > bound(at - 1), "{nanos} is beyond the bound before");

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod orgs;
 mod page;
 mod patch;
+pub mod reference;
 pub mod search;
 pub mod upsert;
 mod wire;
@@ -64,6 +65,8 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/readyz", Needs::Nothing, || get(health::ready)),
     // Who may read them says a setting.
     route(Method::GET, metrics::PATH, Needs::Nothing, || get(metrics::show)),
+    route(Method::GET, "/openapi.json", Needs::Nothing, || get(reference::document)),
+    route(Method::GET, "/docs", Needs::Nothing, || get(reference::page)),
     // Profiles.
     route(Method::POST, search::PATH, READ, || post(search::search)),
     route(Method::POST, "/cdp/v1/users", WRITE, || post(upsert::upsert)),

@@ -34,7 +34,11 @@ const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
 pub const FAMILIES: &[Family] = &[
     family("onefold_request_seconds", Kind::Histogram, "From the head of a request to its answer, by route and status"),
     family("onefold_requests_in_flight", Kind::Gauge, "Requests under way"),
-    family("onefold_problems_total", Kind::Counter, "Requests that were not done, by the code that they were answered with"),
+    family(
+        "onefold_problems_total",
+        Kind::Counter,
+        "Requests that were not done, by the code that they were answered with",
+    ),
     family("onefold_merges_total", Kind::Counter, "People who became part of another, as this node did it"),
     family("onefold_sweeps_total", Kind::Counter, "Passes of the sweeper"),
     family("onefold_store_seconds", Kind::Histogram, "Calls of the store, by table and how they ended"),

@@ -12,11 +12,11 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
+use opentelemetry::trace::Span as _;
 use opentelemetry::trace::{
     SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
     TracerProvider,
 };
-use opentelemetry::trace::Span as _;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
@@ -141,7 +141,8 @@ impl HttpClient for Collector {
         's: 'f,
         Self: 'f,
     {
-        let sent = self.0.spawn(tokio::time::timeout(Duration::from_millis(TRACES_MS), send(request)));
+        // The timer too is the runtime's.
+        let sent = self.0.spawn(async { tokio::time::timeout(Duration::from_millis(TRACES_MS), send(request)).await });
         async move {
             let response = sent.await?.map_err(HttpError::from).and_then(|response| response);
             match &response {

@@ -13,6 +13,8 @@ mod keys_delete;
 mod keys_get;
 mod keys_post;
 mod keys_rotate;
+mod metrics;
+mod openapi;
 mod orgs_get;
 mod orgs_patch;
 mod orgs_post;

@@ -8,5 +8,6 @@ mod first_run;
 mod keys;
 mod orgs;
 mod serve;
+mod traces;
 mod usage;
 mod util;

@@ -1,0 +1,194 @@
+//! The description of the API, OpenAPI 3.1, made from the route table, the table of operations and the wire types. It is
+//! checked in as `/openapi.json`; a test fails where that differs.
+
+mod operations;
+mod page;
+
+use crate::http::{Needs, ROUTES, Route};
+use onefold_api::problem::Problem;
+use operations::{OPERATIONS, Operation};
+pub use page::page;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
+
+/// The document, as it is served and checked in.
+pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
+/// The document to be read.
+pub static PAGE: LazyLock<String> = LazyLock::new(|| page(&document()));
+
+/// Schemas of types, each once.
+pub(crate) struct Schemas(SchemaGenerator);
+
+impl Schemas {
+    fn new() -> Self {
+        let settings =
+            SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into());
+        Self(settings.into_generator())
+    }
+
+    fn reference<T: JsonSchema>(&mut self) -> Value {
+        self.0.subschema_for::<T>().to_value()
+    }
+
+    /// All of them. What is sent refuses members that it does not know.
+    fn take(mut self) -> Map<String, Value> {
+        let mut schemas = self.0.take_definitions(true);
+        let sent = |name: &str| name.ends_with("Body") || matches!(name, "Upsert" | "RateLimit");
+        for (_, schema) in schemas.iter_mut().filter(|(name, _)| sent(name)) {
+            schema["additionalProperties"] = false.into();
+        }
+        schemas
+    }
+}
+
+/// Parameters that some operations have: where, and their schema.
+fn parameter(name: &str) -> Value {
+    let (place, schema, about) = match name {
+        "orgId" => {
+            ("path", json!({"type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64}), "The organisation")
+        }
+        "keyId" => ("path", json!({"type": "string", "format": "uuid"}), "The key"),
+        "limit" => ("query", json!({"type": "integer", "minimum": 1, "maximum": 100}), "Items on the page"),
+        "cursor" => ("query", json!({"type": "string"}), "What the page before gave as `next`"),
+        "Prefer" => ("header", json!({"type": "string"}), "`return=minimal` for 204 without a body; `handling=strict`"),
+        "Idempotency-Key" => (
+            "header",
+            json!({"type": "string", "minLength": 1, "maxLength": 128}),
+            "A repeat under it within a day does nothing",
+        ),
+        "If-Match" => ("header", json!({"type": "string"}), "ETags: only if the person is still one of these"),
+        "If-None-Match" => ("header", json!({"type": "string", "const": "*"}), "Only if there is no such person"),
+        "X-Request-Id" => {
+            ("header", json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}), "Names the request; echoed")
+        }
+        "scopes" => ("header", json!({"type": "string"}), "Narrows what the key grants, separated by commas"),
+        other => ("path", json!({"type": "string"}), if other.is_empty() { "" } else { "Part of the path" }),
+    };
+    json!({"name": name, "in": place, "required": place == "path", "schema": schema, "description": about})
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut schemas = Schemas::new();
+    let problem = schemas.reference::<Problem>();
+    let mut paths = Map::new();
+    for (route, operation) in ROUTES.iter().filter_map(|route| Some((route, described(route)?))) {
+        let at = paths.entry(route.path).or_insert_with(|| json!({}));
+        at[route.method.as_str().to_ascii_lowercase()] = described_as(route, operation, &mut schemas, &problem);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Onefold", "version": env!("CARGO_PKG_VERSION"),
+            "summary": "A customer Profile API: one person from many records",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": "Errors are RFC 9457 problems with a stable `code`. The rules behind every member are in docs/conventions.md."
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.take(),
+            "securitySchemes": {
+                "header": {"type": "apiKey", "in": "header", "name": "apikey"},
+                "parameter": {"type": "apiKey", "in": "query", "name": "apikey"}
+            }
+        }
+    })
+}
+
+/// The operation of a route, if it is described.
+fn described(route: &Route) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.route == (route.method.as_str(), route.path))
+}
+
+fn described_as(route: &Route, operation: &Operation, schemas: &mut Schemas, problem: &Value) -> Value {
+    let tag = match route.path.split('/').nth(1) {
+        Some("admin") => "Administration",
+        Some("cdp") => "Profiles",
+        _ => "The server",
+    };
+    let mut described = json!({
+        "operationId": operation.id, "tags": [tag], "summary": operation.summary, "description": needs(route),
+        "parameters": parameters(route, operation),
+        "responses": responses(route, operation, schemas, problem),
+    });
+    if let Some(body) = operation.body {
+        described["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": body(schemas)}}});
+    }
+    described["security"] = match route.needs {
+        Needs::Nothing => json!([]),
+        _ => json!([{"header": []}, {"parameter": []}]),
+    };
+    described
+}
+
+fn needs(route: &Route) -> String {
+    match route.needs {
+        Needs::Nothing => "Needs no key, unless its summary says so.".into(),
+        Needs::Scope(scope) => format!("Needs a key with the scope `{}`.", scope.as_str()),
+        Needs::Admin => "Needs the root key, or a key of this organisation with `org.admin`.".into(),
+        Needs::Root => "Needs the root key.".into(),
+    }
+}
+
+fn parameters(route: &Route, operation: &Operation) -> Vec<Value> {
+    let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let guarded = if route.needs == Needs::Nothing { &["X-Request-Id"][..] } else { &["scopes", "X-Request-Id"] };
+    in_path.chain(operation.takes.iter().copied()).chain(guarded.iter().copied()).map(parameter).collect()
+}
+
+fn responses(route: &Route, operation: &Operation, schemas: &mut Schemas, problem: &Value) -> Map<String, Value> {
+    let mut responses = Map::new();
+    for (status, words, body) in operation.answers {
+        let mut response = json!({"description": words, "headers": headers(operation, *status)});
+        if let Some(body) = body {
+            let media = media_type(operation);
+            response["content"] = json!({media: {"schema": body(schemas)}});
+        }
+        responses.insert(status.to_string(), response);
+    }
+    for status in failures(route, operation) {
+        let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        let content = json!({"application/problem+json": {"schema": problem}});
+        let response = json!({"description": reason.unwrap_or("Not done"), "headers": headers(operation, 400), "content": content});
+        responses.insert(status.to_string(), response);
+    }
+    responses
+}
+
+fn media_type(operation: &Operation) -> &'static str {
+    match operation.id {
+        "alive" | "ready" | "metrics" => "text/plain",
+        "docs" => "text/html",
+        _ => "application/json",
+    }
+}
+
+fn headers(operation: &Operation, status: u16) -> Value {
+    let text = |about: &str| json!({"description": about, "schema": {"type": "string"}});
+    let mut headers = json!({"X-Request-Id": text("Names the request")});
+    if status < 300 && matches!(operation.id, "fetch" | "upsert") {
+        headers["ETag"] = text("Of the person as shown, where it is one");
+    }
+    if status < 300 && operation.id == "upsert" {
+        headers["X-Ucid"] = text("The person's UCID");
+    }
+    headers
+}
+
+/// Statuses of errors: those of every call, of a call with a key, of one with a body, and its own.
+fn failures(route: &Route, operation: &Operation) -> Vec<u16> {
+    let mut failures = [&[500, 503][..], operation.fails].concat();
+    if route.needs != Needs::Nothing {
+        failures.extend([400, 401, 403, 502, 504]);
+    }
+    if operation.body.is_some() {
+        failures.extend([408, 413, 415]);
+    }
+    failures.sort_unstable();
+    failures.dedup();
+    failures
+}
