@@ -1,27 +1,56 @@
 //! Administration: organisations and keys (contract section 11). Moments are milliseconds since the Unix epoch, as
 //! numbers. Members that may be missing from a request are `None` here and left out.
 
+use crate::shapes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The body of `POST /admin/v1/orgs` and, with every member optional and without `orgId`, of `PATCH …/orgs/{orgId}`.
+/// The body of `POST /admin/v1/orgs` and, with every member optional and without `orgId`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["name"]))]
 pub struct OrgBody {
     /// What people call it: 1 to 128 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), extend("type" = "string"))]
     pub name: Option<String>,
     /// Its number, where it is chosen: 1 to 2^53 − 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     pub org_id: Option<u64>,
     /// Where its profiles may live, in the order in which a fetch looks.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), extend("type" = "array", "uniqueItems" = true))]
     pub regions: Option<Vec<String>>,
     /// How much it may call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shapes::limits")]
     pub limits: Option<LimitsBody>,
     /// What a write answers where the caller does not say: `profile` or `minimal`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(profile|minimal)$"), extend("type" = "string"))]
+    pub write_answer: Option<String>,
+}
+
+/// The body of `PATCH …/orgs/{orgId}`: what is missing stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrgPatchBody {
+    /// What people call it: 1 to 128 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), extend("type" = "string"))]
+    pub name: Option<String>,
+    /// Where its profiles may live, in the order in which a fetch looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), extend("type" = "array", "uniqueItems" = true))]
+    pub regions: Option<Vec<String>>,
+    /// How much it may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shapes::limits")]
+    pub limits: Option<LimitsBody>,
+    /// What a write answers where the caller does not say: `profile` or `minimal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(profile|minimal)$"), extend("type" = "string"))]
     pub write_answer: Option<String>,
 }
 
@@ -31,12 +60,15 @@ pub struct OrgBody {
 pub struct LimitsBody {
     /// Requests a second; 0 means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u64), extend("type" = "integer"))]
     pub per_second: Option<u32>,
     /// Requests a minute; 0 means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u64), extend("type" = "integer"))]
     pub per_minute: Option<u32>,
     /// Values in one search: 1 to 500.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500), extend("type" = "integer"))]
     pub ids_per_fetch: Option<u16>,
 }
 
@@ -75,10 +107,12 @@ pub struct LimitsView {
 #[serde(rename_all = "camelCase")]
 pub struct KeyBody {
     /// What people call it: 1 to 64 bytes; the default `source` of what it writes.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// What it may do.
+    #[schemars(length(min = 1), inner(regex(pattern = shapes::SCOPE)))]
     pub scopes: Vec<String>,
-    /// From when on it no longer works.
+    /// From when on it no longer works: a moment to come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
     /// How much it may call.
@@ -88,11 +122,13 @@ pub struct KeyBody {
 
 /// How much a key may call; 0 means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct RateLimit {
     /// Requests a second.
+    #[schemars(range(max = 4_294_967_295_u64))]
     pub per_second: u32,
     /// Requests a minute.
+    #[schemars(range(max = 4_294_967_295_u64))]
     pub per_minute: u32,
 }
 
@@ -101,6 +137,7 @@ pub struct RateLimit {
 #[serde(rename_all = "camelCase")]
 pub struct RotateBody {
     /// For how many seconds more the old secret works: 0 to 7 776 000 (90 days).
+    #[schemars(range(max = 7_776_000))]
     pub overlap_seconds: u64,
 }
 

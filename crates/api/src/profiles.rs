@@ -62,6 +62,7 @@ pub struct Profile {
 /// The body of `POST /cdp/v1/users`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("anyOf" = shapes::named()))]
 pub struct WriteBody {
     /// The organisation.
     #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]

@@ -12,6 +12,22 @@ const KIND: &str = "^[A-Za-z0-9.-][A-Za-z0-9_.-]{0,63}$";
 /// A name of an attribute or group.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$";
 
+/// A scope.
+pub(crate) const SCOPE: &str = "^(profile\\.read|profile\\.write|profile\\.delete|events\\.write|org\\.admin)$";
+
+/// A write names somebody: by identifiers, or by UCID.
+pub(crate) fn named() -> serde_json::Value {
+    serde_json::json!([
+        { "required": ["ids"], "properties": { "ids": { "type": "object", "minProperties": 1 } } },
+        { "required": ["ucid"], "properties": { "ucid": { "type": "string" } } }
+    ])
+}
+
+/// Limits, never null.
+pub(crate) fn limits(schemas: &mut SchemaGenerator) -> Schema {
+    schemas.subschema_for::<crate::admin::LimitsBody>()
+}
+
 fn values(most: u32) -> Schema {
     json_schema!({ "type": "array", "minItems": 1, "maxItems": most, "items": value() })
 }

@@ -43,6 +43,9 @@ impl Schemas {
     }
 }
 
+const IF_MATCH: &str = r#"^(\*|"[0-9a-f]{16}\.[0-9a-f]{16}")$"#;
+const SCOPES: &str = r"^(profile\.(read|write|delete)|events\.write|org\.admin)(,(profile\.(read|write|delete)|events\.write|org\.admin))*$";
+
 /// Parameters that some operations have: where, and their schema.
 fn parameter(name: &str) -> Value {
     let (place, schema, about) = match name {
@@ -55,15 +58,23 @@ fn parameter(name: &str) -> Value {
         "Prefer" => ("header", json!({"type": "string"}), "`return=minimal` for 204 without a body; `handling=strict`"),
         "Idempotency-Key" => (
             "header",
-            json!({"type": "string", "minLength": 1, "maxLength": 128}),
+            json!({"type": "string", "pattern": "^[!-~]{1,128}$"}),
             "A repeat under it within a day does nothing",
         ),
-        "If-Match" => ("header", json!({"type": "string"}), "ETags: only if the person is still one of these"),
+        "If-Match" => (
+            "header",
+            json!({"type": "string", "pattern": IF_MATCH}),
+            "ETags: only if the person is still one of these",
+        ),
         "If-None-Match" => ("header", json!({"type": "string", "const": "*"}), "Only if there is no such person"),
-        "X-Request-Id" => {
-            ("header", json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}), "Names the request; echoed")
+        "X-Request-Id" => (
+            "header",
+            json!({"type": "string"}),
+            "Names the request, 1 to 64 of `A-Za-z0-9._-`, and is echoed; else one is made",
+        ),
+        "scopes" => {
+            ("header", json!({"type": "string", "pattern": SCOPES}), "Narrows what the key grants, separated by commas")
         }
-        "scopes" => ("header", json!({"type": "string"}), "Narrows what the key grants, separated by commas"),
         other => ("path", json!({"type": "string"}), if other.is_empty() { "" } else { "Part of the path" }),
     };
     json!({"name": name, "in": place, "required": place == "path", "schema": schema, "description": about})

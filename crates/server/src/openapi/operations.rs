@@ -2,7 +2,7 @@
 //! which errors every call can meet come from the route table.
 
 use super::Schemas;
-use onefold_api::admin::{KeyBody, KeyView, ListView, OrgBody, OrgView, RotateBody};
+use onefold_api::admin::{KeyBody, KeyView, ListView, OrgBody, OrgPatchBody, OrgView, RotateBody};
 use onefold_api::profiles::{DeleteAnswer, DeleteBody, Profile, SearchBody, WriteBody};
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -152,8 +152,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         route: ("PATCH", "/admin/v1/orgs/{orgId}"),
         id: "changeOrg",
-        summary: "Changes an organisation; without `orgId`, which stays",
-        body: Some(of::<OrgBody>),
+        summary: "Changes an organisation; what is not named stays",
+        body: Some(of::<OrgPatchBody>),
         answers: &[(200, "As it is now", Some(of::<OrgView>))],
         takes: &[],
         fails: &[404],
