@@ -23,7 +23,7 @@ pub struct OrgBody {
     #[schemars(length(min = 1, max = 16), extend("type" = "array", "uniqueItems" = true))]
     pub regions: Option<Vec<String>>,
     /// How much it may call.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "shapes::limits")]
     pub limits: Option<LimitsBody>,
     /// What a write answers where the caller does not say: `profile` or `minimal`.
@@ -45,7 +45,7 @@ pub struct OrgPatchBody {
     #[schemars(length(min = 1, max = 16), extend("type" = "array", "uniqueItems" = true))]
     pub regions: Option<Vec<String>>,
     /// How much it may call.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "shapes::limits")]
     pub limits: Option<LimitsBody>,
     /// What a write answers where the caller does not say: `profile` or `minimal`.

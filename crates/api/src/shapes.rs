@@ -76,14 +76,25 @@ pub(crate) fn deleted(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn said(_: &mut SchemaGenerator) -> Schema {
     let scalar = json_schema!({ "type": ["string", "number", "boolean"] });
+    let list = json_schema!({ "type": "array", "maxItems": 1000, "items": scalar });
+    let nothing = json_schema!({ "type": "null" });
+    let either = json_schema!({ "anyOf": [scalar, list] });
+    let number = json_schema!({ "type": "number" });
+    let operator = json_schema!({
+        "title": "operator", "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
+        "properties": {
+            "$set": either, "$set_once": either, "$add": number, "$min": number, "$max": number,
+            "$append": either, "$remove": either, "$unset": { "const": true }
+        }
+    });
+    let group = json_schema!({
+        "title": "group", "type": "object", "minProperties": 1, "propertyNames": { "pattern": NAME },
+        "additionalProperties": { "anyOf": [scalar, list, nothing, operator] }
+    });
     json_schema!({
         "type": "object", "propertyNames": { "pattern": NAME },
         "description": "Attributes: a scalar, an array of scalars, an object that writes members of a group, null to remove it, or an operator such as {\"$add\": 1}.",
-        "additionalProperties": { "anyOf": [
-            { "type": ["string", "number", "boolean", "null"] },
-            { "type": "array", "maxItems": 1000, "items": scalar },
-            { "type": "object" }
-        ] }
+        "additionalProperties": { "anyOf": [scalar, list, nothing, operator, group] }
     })
 }
 
