@@ -25,7 +25,7 @@ async fn every_route_is_described_or_says_that_it_is_not_there_yet() {
             described += 1;
             continue;
         }
-        let path = route.path.replace("{orgId}", &ORG.to_string()).replace('{', "").replace('}', "");
+        let path = route.path.replace("{orgId}", &ORG.to_string()).replace(['{', '}'], "");
         let answer = world.call(route.method.clone(), &path).await;
         let what = format!("{} {} does something: describe it in openapi/operations.rs", route.method, route.path);
         assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (400, &json!("request.not_yet")), "{what}");
