@@ -176,3 +176,25 @@ pub struct ListView<T> {
     /// What to send as `cursor` for the next page; null on the last.
     pub next: Option<String>,
 }
+
+/// The body of `POST …/certificates`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateBody {
+    /// SHA-256 of the certificate's DER: 64 hexadecimal digits, with or without colons.
+    pub fingerprint: String,
+    /// What people call it: 1 to 64 bytes.
+    pub name: String,
+}
+
+/// A client certificate that is bound to an organisation, as answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateView {
+    /// SHA-256 of the certificate's DER: 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// What people call it.
+    pub name: String,
+    /// When it was bound.
+    pub bound_at: u64,
+}

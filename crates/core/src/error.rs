@@ -101,6 +101,12 @@ codes! {
     TooManySecrets = "key.too_many_secrets", Conflict, "The key has 8 valid secrets; wait until the overlap of an earlier rotation ends";
     /// The organisation has as many keys as it may.
     TooManyKeys = "org.too_many_keys", Invalid, "The organisation has 1000 keys, and no more are allowed";
+    /// The certificate is bound to somebody else.
+    CertificateTaken = "certificate.taken", Conflict, "The certificate is bound to another organisation";
+    /// There is no such certificate.
+    CertificateUnknown = "certificate.unknown", NotFound, "No such certificate is bound to this organisation";
+    /// The organisation has bound as many certificates as it may.
+    TooManyCertificates = "org.too_many_certificates", Invalid, "The organisation has bound 10000 certificates, and no more are allowed";
     /// The store cannot be reached; nothing was done.
     StoreUnavailable = "store.unavailable", Unavailable, "The store cannot be reached; nothing was done";
     /// The store did not say whether it happened.

@@ -16,6 +16,7 @@
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
+pub mod certificate;
 pub mod count;
 pub mod defect;
 pub mod error;

@@ -77,6 +77,8 @@ pub const ORG_REGIONS: usize = 16;
 pub const ORG_KEYS: usize = 1_000;
 /// Keys that one organisation ever made: revoked ones stay listed.
 pub const ORG_KEYS_LISTED: usize = 10 * ORG_KEYS;
+/// Certificates that an organisation may ever bind; those that it unbound count.
+pub const ORG_CERTIFICATES: usize = 10_000;
 /// Secrets of one key that are valid at once, by rotations whose overlaps run together.
 pub const KEY_SECRETS: usize = 8;
 /// Seconds for which a rotation may leave the old secret valid.

@@ -3,6 +3,7 @@
 //! A key is a partition (rows that are scanned together) and a sort key (their order in it). All parts have a fixed
 //! length. Nothing personal stands in a key: identifiers and idempotency keys appear as keyed hashes ([`RowHash`]).
 
+use crate::certificate::Fingerprint;
 use crate::id::{Identifier, OrgId, Region, Ucid};
 use crate::limits;
 use crate::time::Ms;
@@ -55,11 +56,15 @@ pub enum Table {
     /// The catalogue of an organisation. Partition: orgId. Value: version and definition. Written by administrators;
     /// absent until they change it. Never ends.
     Catalogue = 12,
+    /// A client certificate that is bound to an organisation.
+    /// Partition: 0 and the fingerprint; or 1, orgId, and 24 zero bytes, with the fingerprint to sort by. Value: whom it is
+    /// bound to; or only that it once was. Written by administrators. Never ends: an unbound one says so.
+    Certificate = 16,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 12] = [
+    pub const ALL: [Table; 13] = [
         Table::Meta,
         Table::Org,
         Table::ApiKey,
@@ -72,6 +77,7 @@ impl Table {
         Table::Job,
         Table::Strategy,
         Table::Catalogue,
+        Table::Certificate,
     ];
 
     /// Its name, in lower case, as it stands in file names, metrics and statements.
@@ -89,6 +95,7 @@ impl Table {
             Table::Job => "job",
             Table::Strategy => "strategy",
             Table::Catalogue => "catalogue",
+            Table::Certificate => "certificate",
         }
     }
 }
@@ -283,6 +290,21 @@ pub fn deletion(org: OrgId, id: u128) -> Key {
 /// A background job's lease.
 pub fn job(number: u8) -> Key {
     Partition::new(Table::Job, []).row(&[number])
+}
+
+/// The certificate with this fingerprint.
+pub fn certificate(fingerprint: Fingerprint) -> Key {
+    Partition::new(Table::Certificate, [&[0], &fingerprint.0]).row(&[])
+}
+
+/// The certificates of an organisation.
+pub fn org_certificates(org: OrgId) -> Partition {
+    Partition::new(Table::Certificate, [&[1], &org.get().to_be_bytes(), &[0; 24]])
+}
+
+/// That an organisation bound this certificate.
+pub fn org_certificate(org: OrgId, fingerprint: Fingerprint) -> Key {
+    org_certificates(org).row(&fingerprint.0)
 }
 
 /// The catalogue of an organisation.

@@ -36,12 +36,21 @@ pub fn find(data: &Path) -> Option<String> {
 
 /// How to reach a server that listens there, from this machine: where it listens everywhere, by loopback.
 pub fn url(listening: SocketAddr) -> String {
+    format!("http://{}", reached(listening))
+}
+
+/// The same for a listener with TLS.
+pub fn https(listening: SocketAddr) -> String {
+    format!("https://{}", reached(listening))
+}
+
+fn reached(listening: SocketAddr) -> SocketAddr {
     let host = match listening.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(host, listening.port()))
+    SocketAddr::new(host, listening.port())
 }
 
 #[cfg(test)]

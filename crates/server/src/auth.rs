@@ -13,6 +13,7 @@ mod presented;
 use crate::app::App;
 use crate::caller::{Caller, Key};
 use crate::problem::{Problem, ServerCode};
+use crate::tls::Peer;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::error::Error;
@@ -29,21 +30,29 @@ use subtle::ConstantTimeEq;
 
 /// For how long what was read may be used, counted from before the read (contract section 2: one second). The rest of
 /// the second is for the request that is just being answered.
-const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
+pub(crate) const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
 
 /// Who calls a route of profiles: 401 without a valid key, 403 with the root key, which opens `/admin` alone.
 pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Caller, Problem> {
     match app.auth.who(&app.service, parts, last).await? {
-        Who::Caller(caller) => Ok(caller),
+        Who::Caller(caller) => {
+            last.check_certificate(app, Some(caller.org().id)).await?;
+            Ok(caller)
+        }
         Who::Root => Err(ServerCode::AuthScope.into()),
     }
 }
 
 /// Who calls a route of administration: 401 without a valid key, 403 without `org.admin`.
 pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Problem> {
-    match app.auth.who(&app.service, parts, &Last::default()).await? {
-        Who::Root => Ok(Administrator::Root),
+    let last = Last::of(parts);
+    match app.auth.who(&app.service, parts, &last).await? {
+        Who::Root => {
+            last.check_certificate(app, None).await?;
+            Ok(Administrator::Root)
+        }
         Who::Caller(caller) => {
+            last.check_certificate(app, Some(caller.org().id)).await?;
             caller.check_scope(Scope::OrgAdmin)?;
             Ok(Administrator::Of(caller.org().id))
         }
@@ -51,13 +60,40 @@ pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Pr
 }
 
 /// The key that a connection presented last and what it led to, so that a client which keeps its connection is known by
-/// a glance. Good for as long as an entry of the cache is, of which it holds a copy.
+/// a glance. Good for as long as an entry of the cache is, of which it holds a copy. And the certificate that the
+/// connection was opened with, if its listener asks for one.
 #[derive(Default)]
-pub struct Last(Mutex<Option<(Box<str>, Seen)>>);
+pub struct Last {
+    key: Mutex<Option<(Box<str>, Seen)>>,
+    peer: Option<Arc<Peer>>,
+}
 
 impl Last {
+    /// Of a connection that begins, whose client showed this certificate.
+    pub fn with(peer: Option<Arc<Peer>>) -> Self {
+        Self { peer, ..Self::default() }
+    }
+
+    /// Of a request that came through the router: no key yet, and the certificate that the front noted.
+    pub fn of(parts: &Parts) -> Self {
+        Self::with(parts.extensions.get::<Arc<Peer>>().cloned())
+    }
+
+    /// The certificate that the connection was opened with.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.peer.as_ref()
+    }
+
+    async fn check_certificate(&self, app: &App, caller: Option<OrgId>) -> Result<(), Problem> {
+        match &self.peer {
+            None => Ok(()),
+            // Boxed: it must not make every fetch larger.
+            Some(peer) => Box::pin(peer.check(app, caller)).await,
+        }
+    }
+
     fn get(&self, key: &str) -> Option<Seen> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.key.lock().unwrap_or_else(PoisonError::into_inner);
         let (presented, seen) = last.as_ref()?;
         same(presented.as_bytes(), key.as_bytes()).then(|| seen.clone())
     }
@@ -65,7 +101,7 @@ impl Last {
     /// Keeps a copy: what all connections count the holders of, all processors wait for.
     fn set(&self, key: &str, seen: &Seen) {
         let seen = Seen { known: seen.known.as_deref().cloned().map(Arc::new), ..*seen };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.into(), seen));
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.into(), seen));
     }
 }
 
@@ -146,6 +182,11 @@ impl Auth {
     /// To be called after every change of a key or an organisation, whether it is known to have happened or not.
     pub fn changed(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often that was, so that what was read before a change can be told.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     async fn who(&self, service: &Service, parts: &Parts, last: &Last) -> Result<Who, Problem> {

@@ -83,6 +83,6 @@ impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        Self::on(&Last::default(), parts, app).await
+        Self::on(&Last::of(parts), parts, app).await
     }
 }

@@ -8,6 +8,7 @@ use crate::http;
 use crate::limits;
 use crate::problem::{Problem, ServerCode};
 use crate::telemetry::traces::{self, Answered};
+use crate::tls::Peer;
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use axum::body::{Body, HttpBody};
@@ -91,7 +92,7 @@ impl Front {
         let mut response = match fetch {
             Some(_) => self.fetched(last, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.handled(request.map(Body::new), &id)).await,
+            None => Box::pin(self.handled(request.map(Body::new), &id, last.peer())).await,
         };
         let mut code = None;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -137,8 +138,11 @@ impl Front {
         fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
     }
 
-    async fn handled(&self, mut request: Request<Body>, id: &RequestId) -> Response {
+    async fn handled(&self, mut request: Request<Body>, id: &RequestId, peer: Option<&Arc<Peer>>) -> Response {
         request.extensions_mut().insert(id.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer.clone());
+        }
         // Whoever asks after our health is answered also when there is too much else to do.
         if matches!(request.uri().path(), "/healthz" | "/readyz" | http::metrics::PATH) {
             return self.routed(request).await;

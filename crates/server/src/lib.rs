@@ -2,7 +2,7 @@
 //!
 //! | Module | What lives there |
 //! |---|---|
-//! | [`serve`], [`mod@front`] | connections; what every request passes |
+//! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`openapi`] | the description of the API, and the page made of it |
@@ -36,10 +36,11 @@ pub mod serve;
 pub mod start;
 pub mod system;
 pub mod telemetry;
+pub mod tls;
 
 pub use app::App;
 pub use config::Config;
-pub use start::{StartError, open, run};
+pub use start::{Listening, StartError, open, run};
 
 use front::Front;
 use std::sync::Arc;

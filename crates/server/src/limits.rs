@@ -39,6 +39,20 @@ pub const TRACES_ANSWER_BYTES: usize = 64 * 1024;
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.
 pub const HEADERS: usize = 64;
+/// Requests that one connection of HTTP/2 may have under way.
+pub const HTTP2_STREAMS: u32 = 100;
+/// Streams of a connection that its client reset and that still wait here; one more ends the connection.
+pub const HTTP2_RESETS: usize = 20;
+/// Streams of a connection that were reset for what its client did wrong; one more ends the connection.
+pub const HTTP2_FAULTS: usize = 128;
+/// Bytes that a client may send ahead of what is read: of one request, of all of a connection.
+pub const HTTP2_WINDOW: u32 = 64 * 1024;
+/// See [`HTTP2_WINDOW`].
+pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes of one answer that wait for a client of HTTP/2.
+pub const HTTP2_SEND_BYTES: usize = 256 * 1024;
+/// Bytes of a file of certificates, keys or revocation lists.
+pub const PEM_BYTES: u64 = 64 << 20;
 /// Milliseconds for which one answer of `/readyz` stands for those who ask again.
 pub const READY_MS: u64 = 1_000;
 /// Milliseconds for which open connections are still told that the server shuts down, before they are closed.

@@ -83,6 +83,8 @@ codes! {
     AuthScope = "auth.scope", FORBIDDEN, No, "The API key is not allowed to do this";
     /// Another organisation's.
     AuthOrg = "auth.org", FORBIDDEN, No, "The API key is not of this organisation";
+    /// A client certificate of another organisation's, or one that is no longer good.
+    AuthCertificate = "auth.certificate", FORBIDDEN, No, "The client certificate is not for this API key, or is no longer good";
     /// No such URL.
     NoSuchUrl = "request.no_such_url", NOT_FOUND, No, "There is no such URL";
     /// A URL that does not know this method.

@@ -2,9 +2,11 @@
 
 use crate::app::App;
 use crate::config::{Config, Engine};
+use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::telemetry::traces::Traces;
-use crate::{front, root_key, serve};
+use crate::tls::Door;
+use crate::{front, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -66,17 +68,27 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
     Ok(Opened { service, meter, embedded })
 }
 
-/// Runs a server until the system tells it to stop. `serving` is called once calls are answered, with the address.
+/// Where a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// Plain HTTP.
+    pub plain: SocketAddr,
+    /// HTTPS.
+    pub tls: Option<SocketAddr>,
+    /// HTTPS for clients with a certificate.
+    pub mtls: Option<SocketAddr>,
+}
+
+/// Runs a server until the system tells it to stop. `serving` is called once calls are answered, with the addresses.
 ///
 /// The port is bound before the store is opened, so that a second server on it fails at once; nobody is answered before
 /// all is there.
 pub async fn run(
     config: Config,
-    serving: impl AsyncFnOnce(&App, SocketAddr) -> Result<(), StartError>,
+    serving: impl AsyncFnOnce(&App, Listening) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    let wanted = config.server.listen;
-    let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
-    let address = listener.local_addr()?;
+    let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
+    let (listening, entrances) = bind(config.server.listen, &doors).await?;
     let Opened { service, meter, embedded } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let app = Arc::new(App::new(service, config, &root));
@@ -85,19 +97,26 @@ pub async fn run(
         let _ = app.traces.set(traces);
     }
     let stop = stop_signal()?;
+    let watcher = match doors.is_empty() {
+        true => None,
+        false => Some(tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms))?)),
+    };
     let sweeper = tokio::spawn(sweep(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(serve::serve(front(app.clone()), listener, async {
+    let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
         let _ = stopped.await;
     }));
-    let said = serving(&app, address).await;
+    let said = serving(&app, listening).await;
     if said.is_ok() {
         stop.await;
         tracing::info!("stopping");
     }
     drop(told);
     let served = server.await;
+    if let Some(watcher) = watcher {
+        watcher.abort();
+    }
     sweeper.abort();
     let _ = sweeper.await;
     let last = app.clone();
@@ -106,6 +125,27 @@ pub async fn run(
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
     said
+}
+
+/// Binds every port, so that a second server on one of them fails at once.
+async fn bind(plain: SocketAddr, doors: &[Arc<Door>]) -> Result<(Listening, Vec<Entrance>), StartError> {
+    let listener = listen(plain).await?;
+    let mut listening = Listening { plain: listener.local_addr()?, tls: None, mtls: None };
+    let mut entrances = vec![(listener, None)];
+    for door in doors {
+        let listener = listen(door.wanted()).await?;
+        let address = Some(listener.local_addr()?);
+        match door.kind() {
+            tls::Kind::Tls => listening.tls = address,
+            tls::Kind::Mtls => listening.mtls = address,
+        }
+        entrances.push((listener, Some(door.clone())));
+    }
+    Ok((listening, entrances))
+}
+
+async fn listen(wanted: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))
 }
 
 impl Engine {

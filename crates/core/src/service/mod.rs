@@ -4,6 +4,7 @@
 //! that organisation, where the steps of identity live.
 
 pub mod catalogue;
+pub mod certificates;
 mod draft;
 pub mod erase;
 pub mod fetch;

@@ -1,12 +1,14 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config` and `doctor` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
 
+mod certificates;
 mod client;
 mod doctor;
 mod keys;
 mod orgs;
 mod output;
 mod serve;
+mod tls;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -60,6 +62,10 @@ enum Command {
     Org(orgs::OrgArgs),
     /// Make, list, rotate and revoke API keys
     Key(keys::KeyArgs),
+    /// Bind client certificates to organisations, list and unbind them
+    Certificate(certificates::CertificateArgs),
+    /// Make certificates for trying TLS
+    Tls(tls::TlsArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
@@ -100,6 +106,8 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(&common, &args, output),
             Some(Command::Org(args)) => args.run(&common, output),
             Some(Command::Key(args)) => args.run(&common, output),
+            Some(Command::Certificate(args)) => args.run(&common, output),
+            Some(Command::Tls(args)) => args.run(output),
             Some(Command::Config) => print_config(&common, output),
             Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
         }

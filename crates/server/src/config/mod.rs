@@ -2,8 +2,10 @@
 //! the environment, then the command line. Unknown keys are errors, and all faults are told together.
 
 mod layers;
+mod tls;
 
 pub use layers::Layer;
+pub use tls::{Mtls, Tls};
 
 use onefold_core::id::Region;
 use onefold_core::limits;
@@ -23,6 +25,10 @@ pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 pub struct Config {
     /// How to answer.
     pub server: Server,
+    /// Answering over TLS.
+    pub tls: Tls,
+    /// Answering clients that show a certificate.
+    pub mtls: Mtls,
     /// Where to keep everything.
     pub engine: Engine,
     /// Which regions there are.
@@ -191,6 +197,9 @@ impl Config {
         within("server.shutdown_ms", server.shutdown_ms, 0..=600_000);
         within("telemetry.sample_per_mille", self.telemetry.sample_per_mille.into(), 0..=1_000);
         within("telemetry.every_ms", self.telemetry.every_ms, 100..=60_000);
+        within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
+        within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
+        within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
         if let Engine::Embedded { cache_mib, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
@@ -198,6 +207,7 @@ impl Config {
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
         faults.extend(self.telemetry.fault());
+        faults.extend(tls::faults(self));
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
         faults
     }

@@ -64,7 +64,7 @@ async fn a_fetch_is_answered_as_the_router_would() {
         let request = search(key, body);
         let id = RequestId::of(request.headers(), &front.app);
         let direct = told(front.fetched(&Last::default(), request).await).await;
-        assert_eq!(direct, told(front.handled(search(key, body), &id).await).await, "{key} {body:.80}");
+        assert_eq!(direct, told(front.handled(search(key, body), &id, None).await).await, "{key} {body:.80}");
         statuses.push(direct.0);
     }
     assert_eq!(statuses, [200, 404, 400, 400, 400, 413, 403, 403, 401, 401, 403]);

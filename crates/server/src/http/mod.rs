@@ -2,6 +2,7 @@
 //!
 //! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
 
+pub mod certificates;
 pub mod erase;
 mod fields;
 pub mod headers;
@@ -80,6 +81,11 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || get(keys::list)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate", Needs::Admin, || post(keys::rotate)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || delete(keys::revoke)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/certificates", Needs::Root, || post(certificates::bind)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/certificates", Needs::Admin, || get(certificates::list)),
+    route(Method::DELETE, "/admin/v1/orgs/{orgId}/certificates/{fingerprint}", Needs::Root, || {
+        delete(certificates::unbind)
+    }),
     // Of the contract, but not of this version yet.
     route(Method::GET, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || get(later::admin)),
     route(Method::PUT, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || put(later::admin)),

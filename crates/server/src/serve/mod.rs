@@ -1,14 +1,18 @@
-//! Connections: how many, for how long, and how they end. HTTP/1.1 in clear.
+//! Connections: how many, for how long, and how they end. HTTP/1.1, in clear or after the handshake of `secure.rs`,
+//! which has HTTP/2.
 
 mod apart;
 mod pulse;
+mod secure;
 mod socket;
 
 use crate::app::App;
 use crate::auth::Last;
 use crate::front::Front;
 use crate::limits;
+use crate::tls::Door;
 use apart::Apart;
+use futures_util::future::{join, join_all};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,17 +23,31 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+/// A listener, and what it shows to the network where that is not plain HTTP.
+pub type Entrance = (TcpListener, Option<Arc<Door>>);
+
+/// Answers plain HTTP on one listener until `stop`; see [`serve_all`].
+pub async fn serve(front: Front, listener: TcpListener, stop: impl Future<Output = ()>) {
+    serve_all(front, vec![(listener, None)], stop).await;
+}
+
 /// Answers until `stop`, then finishes: nobody new is let in, whoever is inside gets the configured time, whoever
 /// speaks up meanwhile on an open connection is told that the server shuts down.
-pub async fn serve(front: Front, listener: TcpListener, stop: impl Future<Output = ()>) {
+pub async fn serve_all(front: Front, entrances: Vec<Entrance>, stop: impl Future<Output = ()>) {
     let app = front.app().clone();
     let (closing, closed) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    accept(&front, listener, stop, &closed, &mut connections).await;
+    let (stopping, stopped) = watch::channel(false);
+    let accepting = entrances.into_iter().map(|entrance| accept(&front, entrance, stopped.clone(), &closed));
+    let stopping = async {
+        stop.await;
+        stopping.send(true)
+    };
+    let (mut connections, _) = join(join_all(accepting), stopping).await;
     app.gate.close();
     if !app.gate.empty(app.config.server.shutdown()).await {
         tracing::warn!("some requests did not finish in time");
@@ -37,21 +55,24 @@ pub async fn serve(front: Front, listener: TcpListener, stop: impl Future<Output
     tokio::time::sleep(Duration::from_millis(limits::LINGER_MS)).await;
     // The receivers are the connections.
     let _ = closing.send(true);
-    let gone = async { while connections.join_next().await.is_some() {} };
+    let gone = join_all(connections.iter_mut().map(|those| async { while those.join_next().await.is_some() {} }));
     let _ = tokio::time::timeout(Duration::from_millis(limits::LINGER_MS), gone).await;
-    connections.shutdown().await;
+    for mut those in connections {
+        those.shutdown().await;
+    }
 }
 
-/// Takes connections until `stop`; with it the listener closes.
+/// Takes connections until it is `stopped`; with it the listener closes.
 async fn accept(
     front: &Front,
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
+    (listener, door): Entrance,
+    mut stopped: watch::Receiver<bool>,
     closed: &watch::Receiver<bool>,
-    connections: &mut JoinSet<()>,
-) {
+) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
     let room = Arc::new(Semaphore::new(front.app().config.server.max_connections as usize));
-    let mut stop = pin!(stop);
+    // Also when the sender is gone.
+    let mut stop = pin!(async { drop(stopped.wait_for(|stopped| *stopped).await) });
     loop {
         let next = async {
             // Closed never: nobody closes it.
@@ -60,12 +81,16 @@ async fn accept(
         };
         tokio::select! {
             biased;
-            () = &mut stop => return,
+            () = &mut stop => break,
             // Forgets those that ended, so that the set does not grow.
             Some(_) = connections.join_next() => {}
             (accepted, permit) = next => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(front.clone(), stream, closed.clone(), permit));
+                    let begun = Begun { front: front.clone(), stream, closed: closed.clone(), _room: permit };
+                    match &door {
+                        None => connections.spawn(begun.plain()),
+                        Some(door) => connections.spawn(begun.secure(door.clone())),
+                    };
                 }
                 // Out of file descriptors, most likely; those under way will free some.
                 Err(error) => {
@@ -75,35 +100,46 @@ async fn accept(
             },
         }
     }
+    connections
 }
 
-async fn connection(
+/// A connection that begins.
+struct Begun {
     front: Front,
     stream: TcpStream,
-    mut closed: watch::Receiver<bool>,
+    closed: watch::Receiver<bool>,
     _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Begun {
+    async fn plain(self) {
+        // Answers are written whole, so that waiting for more to send only costs time.
+        let _ = self.stream.set_nodelay(true);
+        let pulse = Arc::new(Pulse::new());
+        let socket = Watched::new(self.stream, pulse.clone());
+        converse(&self.front, socket, &pulse, &Last::default(), self.closed).await;
+    }
+}
+
+/// Answers over HTTP/1.1 until the connection ends.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    front: &Front,
+    socket: S,
+    pulse: &Pulse,
+    last: &Last,
+    mut closed: watch::Receiver<bool>,
 ) {
-    // Answers are written whole, so that waiting for more to send only costs time.
-    let _ = stream.set_nodelay(true);
-    let (pulse, last) = (Arc::new(Pulse::new()), Last::default());
-    let (answering, noting, last) = (&front, &*pulse, &last);
     let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        noting.head_complete();
+        pulse.head_complete();
         async move {
-            let response = answering.answer_on(last, request).await;
-            noting.answered();
+            let response = front.answer_on(last, request).await;
+            pulse.answered();
             Ok::<_, Infallible>(response)
         }
     });
-    let socket = TokioIo::new(Watched::new(stream, pulse.clone()));
-    let connection = builder().serve_connection(socket, service);
+    let connection = builder().serve_connection(TokioIo::new(socket), service);
     let mut connection = pin!(connection);
-    let mut end = pin!(Apart::new(async {
-        tokio::select! {
-            _ = closed.wait_for(|closed| *closed) => End::Closed,
-            why = cut_off(front.app(), &pulse) => End::CutOff(why),
-        }
-    }));
+    let mut end = pin!(Apart::new(ended(front.app(), pulse, &mut closed)));
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
@@ -120,6 +156,14 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection failed");
+    }
+}
+
+/// Ready once the server ends the connection.
+async fn ended(app: &App, pulse: &Pulse, closed: &mut watch::Receiver<bool>) -> End {
+    tokio::select! {
+        _ = closed.wait_for(|closed| *closed) => End::Closed,
+        why = cut_off(app, pulse) => End::CutOff(why),
     }
 }
 

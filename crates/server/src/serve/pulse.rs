@@ -1,7 +1,7 @@
 //! What a connection is doing, and since when: cheap to note at every step, looked at now and then.
 
 use crate::config::Server;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Nothing: between two requests.
@@ -11,8 +11,14 @@ const HEAD: u8 = 1;
 /// A request is with us.
 const BUSY: u8 = 2;
 
+/// As [`IDLE`], on a connection of many requests at once: bytes that come may belong to none.
+const QUIET: u8 = 3;
+
 /// No moment.
 const NEVER: u64 = 0;
+
+/// Why a connection without requests ends.
+const SILENT: &str = "no request came";
 
 /// The state of one connection.
 pub(super) struct Pulse {
@@ -22,13 +28,21 @@ pub(super) struct Pulse {
     since: AtomicU64,
     /// When the client stopped taking what we send, likewise; or [`NEVER`].
     stuck: AtomicU64,
+    /// How many requests are with us, on a connection of many at once.
+    inside: AtomicU32,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
         let (began, zero) = (Instant::now(), || AtomicU64::new(1));
         // Whoever connects is expected to begin a request.
-        Self { began, state: AtomicU8::new(HEAD), since: zero(), stuck: AtomicU64::new(NEVER) }
+        Self {
+            began,
+            state: AtomicU8::new(HEAD),
+            since: zero(),
+            stuck: AtomicU64::new(NEVER),
+            inside: AtomicU32::new(0),
+        }
     }
 
     /// Bytes came.
@@ -46,6 +60,24 @@ impl Pulse {
     /// The answer is ready to be sent.
     pub(super) fn answered(&self) {
         self.enter(IDLE);
+    }
+
+    /// The connection is ready for its first request: only now its time begins.
+    pub(super) fn ready(&self) {
+        self.enter(HEAD);
+    }
+
+    /// The head of one of many requests came to its end.
+    pub(super) fn one_more(&self) {
+        self.inside.fetch_add(1, Ordering::Relaxed);
+        self.state.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// The answer to one of many requests is ready to be sent, or nobody waits for it any more.
+    pub(super) fn one_less(&self) {
+        if self.inside.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.enter(QUIET);
+        }
     }
 
     /// The client took some bytes.
@@ -69,7 +101,9 @@ impl Pulse {
         }
         match self.state.load(Ordering::Relaxed) {
             HEAD if past(since, server.head_timeout()) => Some("the head of a request did not come in time"),
-            IDLE if stuck == NEVER && past(since, server.idle_timeout()) => Some("no request came"),
+            IDLE if stuck == NEVER && past(since, server.idle_timeout()) => Some(SILENT),
+            // Another request may have come while the last one was being counted out.
+            QUIET if self.inside.load(Ordering::Relaxed) == 0 && past(since, server.idle_timeout()) => Some(SILENT),
             _ => None,
         }
     }

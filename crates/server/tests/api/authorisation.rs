@@ -24,6 +24,7 @@ fn url(route: &Route) -> String {
         .path
         .replace("{orgId}", &ORG.to_string())
         .replace("/{keyId}", key)
+        .replace("{fingerprint}", &"0".repeat(64))
         .replace("{deletionId}", "d")
         .replace("{writeKey}", "w")
 }
@@ -41,6 +42,7 @@ fn call(world: &World, route: &Route) -> Call {
         "/admin/v1/orgs" => json!({"name": "new"}),
         "/admin/v1/orgs/{orgId}" => json!({"name": "other"}),
         "/admin/v1/orgs/{orgId}/keys" => json!({"name": "new", "scopes": ["profile.read"]}),
+        "/admin/v1/orgs/{orgId}/certificates" => json!({"name": "new", "fingerprint": "0".repeat(64)}),
         "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate" => json!({"overlapSeconds": 0}),
         _ => json!({}),
     };

@@ -5,6 +5,7 @@
 
 mod authorisation;
 mod bodies;
+mod certificates;
 mod connections;
 mod credentials;
 mod delete;

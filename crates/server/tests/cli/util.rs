@@ -86,6 +86,13 @@ impl Server {
         ran.json()
     }
 
+    /// Sends it a signal.
+    #[allow(dead_code)] // not by those tests that only start and stop it
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
     /// Asks it to stop and waits until it has.
     pub fn stop(mut self) -> ExitStatus {
         let mut child = self.child.take().unwrap();
