@@ -86,6 +86,9 @@ pub struct OrgView {
     pub limits: LimitsView,
     /// What a write answers where the caller does not say: `profile` or `minimal`.
     pub write_answer: String,
+    /// Days after which a profile that nothing was heard of is erased; not there: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_ttl_days: Option<u32>,
     /// When it was made.
     pub created_at: u64,
 }

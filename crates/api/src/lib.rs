@@ -5,6 +5,7 @@
 //! clients, for the command line, and for answers.
 
 pub mod admin;
+pub mod identity;
 pub mod problem;
 pub mod profiles;
 mod shapes;

@@ -27,6 +27,22 @@ pub enum Defect {
     RetryWithoutFate,
     /// The loser is sealed without looking whether the winner still intends it.
     SealOnOldView,
+    /// The loser is sealed without judging once more whether the two may be joined.
+    SealWithoutEvaluating,
+    /// A split does not keep the two apart.
+    SplitWithoutApart,
+    /// A split part gets its row back without looking whether the split is still meant.
+    PartOnOldView,
+    /// A primary value whose profile was left alone is copied to the person of the record.
+    CopyForeignPrimary,
+    /// Profiles with different values of a kind that is kept at one are joined.
+    ForgetOneKept,
+    /// A split gives back what was said before the merge, without what was written since.
+    RestoreWithoutLaterWrites,
+    /// Identifiers expire by the client's timestamp instead of the time of receipt.
+    ExpireOnWrongClock,
+    /// A value that moves stays listed on the row that it leaves.
+    MoveWithoutLeaving,
 }
 
 impl Defect {
@@ -41,5 +57,13 @@ impl Defect {
         Defect::EraseWhilePending,
         Defect::RetryWithoutFate,
         Defect::SealOnOldView,
+        Defect::SealWithoutEvaluating,
+        Defect::SplitWithoutApart,
+        Defect::PartOnOldView,
+        Defect::CopyForeignPrimary,
+        Defect::ForgetOneKept,
+        Defect::RestoreWithoutLaterWrites,
+        Defect::ExpireOnWrongClock,
+        Defect::MoveWithoutLeaving,
     ];
 }

@@ -73,6 +73,8 @@ codes! {
     ListTooLong = "value.list_too_long", Invalid, "A list would have more than 1000 entries";
     /// A list remembers more removals than it may; `$set` starts it anew.
     ListTooManyMarks = "value.list_too_many_removals", Invalid, "A list would have more than 2000 entries and removals; replace it with $set";
+    /// A value is not of the type that the catalogue gives its attribute.
+    WrongType = "value.wrong_type", Invalid, "A value is not of the type of its attribute";
     /// An operator on numbers meets something else.
     NotANumber = "value.not_a_number", Invalid, "The operator works on numbers, and the attribute holds something else";
     /// The timestamp is too far in the future.
@@ -81,6 +83,28 @@ codes! {
     Erased = "identity.erased", Invalid, "The write is not later than the erasure of an identifier that it carries";
     /// The person was erased while the write was under way, and nobody can tell any more whether it came before.
     ErasedMeanwhile = "identity.erased_meanwhile", Unknown, "The profile was deleted while this write was under way";
+    /// A record has no identifier that may be looked up.
+    NoUsableIdentifier = "identity.no_usable_identifier", Invalid, "The record has no identifier that the strategy lets name a person";
+    /// A write by UCID would replace the value of the best kind that the profile holds.
+    UcidConflict = "identity.ucid_conflict", Conflict, "The write names a profile by ucid and carries another value of its best identifier";
+    /// With `Prefer: handling=strict`: the record would not be attached or linked in full.
+    NotInFull = "identity.not_in_full", Conflict, "Some identifiers of the record would stay with another profile; nothing was done";
+    /// A strategy that cannot be used.
+    BadStrategy = "strategy.invalid", Invalid, "The strategy cannot be used as it is";
+    /// A list of blocked values that cannot be used.
+    BadBlocklist = "blocked.invalid", Invalid, "The list of blocked values cannot be used as it is";
+    /// A catalogue that cannot be used.
+    BadCatalogue = "catalogue.invalid", Invalid, "The catalogue cannot be used as it is";
+    /// A change names a version that is not the present one.
+    DefinitionChanged = "definition.changed", Conflict, "It is no longer the version that the request names; read it again";
+    /// There is no such blocked value.
+    BlockedUnknown = "blocked.unknown", NotFound, "There is no such blocked value in this organisation";
+    /// A split names a profile that was not merged into the other.
+    NotLinked = "split.not_linked", Invalid, "The profile of linkedUcid was not merged into the profile of ucid";
+    /// A split names a profile that was folded into the other for good.
+    FoldedForGood = "split.folded", Invalid, "The profile of linkedUcid was folded into the person for good and can no longer be told apart";
+    /// A delete names a kind that does not lead to one person.
+    NotPrimary = "delete.not_primary", Invalid, "Deletes take identifiers of primary kinds, or ucid";
     /// All that a delete names has been deleted before.
     AlreadyDeleted = "delete.already_deleted", Invalid, "User Profile is already deleted";
     /// `If-Match` or `If-None-Match` does not hold.

@@ -34,6 +34,11 @@ pub const PROFILE_ATTRIBUTES: usize = 1_000;
 pub const PROFILE_IDENTIFIERS: usize = 1_000;
 /// Profiles that one person is made of (contract section 6).
 pub const PERSON_TILES: usize = 100;
+/// Profiles that were folded into a person for good, beside those that they are made of.
+pub const PERSON_SHELLS: usize = 1_000;
+/// Milliseconds after which a profile that holds nothing better than device kinds may be folded into its person for good
+/// (contract section 6): 90 days.
+pub const STALE_MS: u64 = 90 * 24 * 3_600 * 1_000;
 /// Entries of one list, as shown (contract section 5).
 pub const LIST_ENTRIES: usize = 1_000;
 /// Entries of one list with the marks of removed ones, as stored for one tile.
@@ -52,10 +57,29 @@ pub const TILE_OPS: usize = 8;
 pub const ROW_OPS: usize = PERSON_TILES * ROW_OPS_TIDY;
 /// Operations in a row from which on its next writer finishes them and takes them out.
 pub const ROW_OPS_TIDY: usize = 4;
+/// Refused links that a tile remembers, for explain.
+pub const REFUSED_LINKS: usize = 32;
+/// Profiles that a value may have joined, sit on, or be refused to join before it is blocked (contract section 6).
+pub const SHARED_BY: usize = 101;
+/// Profiles that a search by a shared value finds where that is allowed (contract section 6).
+pub const SHARED_FOUND: usize = 5;
+/// Days after which a first-party cookie leaves where the strategy does not say (contract section 6).
+pub const FIRST_PARTY_COOKIE_DAYS: u32 = 180;
+/// Days after which a third-party cookie leaves where the strategy does not say (contract section 6).
+pub const THIRD_PARTY_COOKIE_DAYS: u32 = 90;
+/// Milliseconds after which a profile is erased that no identifier leads to any more (contract section 6).
+pub const ORPHAN_MS: u64 = 30 * 24 * 3_600 * 1_000;
+/// Milliseconds for which a refused record is kept for administrators.
+pub const REFUSED_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
-/// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] of them.
-pub const REDIRECTS: usize = 256;
+/// Rounds after which a writer lets others go by between its own.
+pub const ROUNDS_IN_STEP: usize = 4;
+/// The most reads that it then lets go by.
+pub const STEPS_ASIDE: usize = 32;
+/// Redirects that a read follows. Each leads to an older UCID, and a person has at most [`PERSON_TILES`] and
+/// [`PERSON_SHELLS`] of them.
+pub const REDIRECTS: usize = 1_200;
 
 /// Steps of one operation on different rows that run at once.
 pub const AT_ONCE: usize = 16;
@@ -91,6 +115,8 @@ pub const KEY_AGE_MS: u64 = 1_000;
 pub const ORG_PER_SECOND: u32 = 200;
 /// Requests a minute of an organisation, unless it is given another limit (contract section 8).
 pub const ORG_PER_MINUTE: u32 = 10_000;
+/// Kinds that a strategy lists.
+pub const STRATEGY_KINDS: usize = 200;
 /// Kinds of identifier in one catalogue.
 pub const CATALOGUE_KINDS: usize = 256;
 /// Hashes that one kind derives: as many as there are of a telephone number.
@@ -103,6 +129,10 @@ pub const CATALOGUE_GROUPS: usize = 256;
 pub const CATALOGUE_CONSENTS: usize = 256;
 /// Days for which a consent may be shown: a hundred years.
 pub const CONSENT_TTL_DAYS: u32 = 36_500;
+/// Values and patterns that an organisation blocks beside those from the start.
+pub const BLOCKED_VALUES: usize = 1_000;
+/// Bytes that one compiled pattern may take.
+pub const PATTERN_BYTES: usize = 64 * 1024;
 /// Items on one page of a list.
 pub const PAGE: u16 = 100;
 
@@ -110,7 +140,8 @@ const _: () = assert!(SEARCH_VALUES <= SEARCH_VALUES_MAX);
 const _: () = assert!(ORG_KEYS < ORG_KEYS_LISTED);
 const _: () = assert!(LIST_ENTRIES <= LIST_MARKS);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= PROFILE_SAID_BYTES);
-const _: () = assert!(PERSON_TILES < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
+const _: () =
+    assert!(PERSON_TILES + PERSON_SHELLS < REDIRECTS, "a chain of redirects is no longer than the tiles of a person");
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
 const _: () = assert!(WRITE_IDENTIFIERS * (1 + KIND_DERIVES) <= PROFILE_IDENTIFIERS, "a write fits with its hashes");
 const _: () = assert!(TICKET_MS > LEASE_MS);

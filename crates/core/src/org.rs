@@ -24,6 +24,8 @@ pub struct Org {
     pub limits: OrgLimits,
     /// What a write answers where the caller does not say.
     pub write_answer: WriteAnswer,
+    /// Days after which a profile that nothing was heard of is erased; `None`: never.
+    pub profile_ttl_days: Option<u32>,
     /// When it was made.
     pub created: Ms,
     /// Random: which call made it, so that a call whose answer was lost recognises its own work.

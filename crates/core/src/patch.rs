@@ -1,5 +1,7 @@
 //! What a write asks for, already checked for form: which attributes, preferences and consents are said to be what.
 
+use crate::catalogue::Catalogue;
+use crate::error::{Code, Error, Fault};
 use crate::profile::attribute::Said;
 use std::collections::BTreeMap;
 
@@ -28,6 +30,55 @@ impl Patch {
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.preferences.is_empty() && self.consents.is_empty()
     }
+}
+
+impl Patch {
+    /// The same patch with every attribute in the group that the catalogue gives it, and what is sent to a typed list as
+    /// entries of it. [`Code::WrongType`] with every value that is not of its attribute's type.
+    pub fn under(self, catalogue: &Catalogue) -> Result<Self, Error> {
+        let mut faults = Vec::new();
+        let mut groups: BTreeMap<Box<str>, GroupPatch> = BTreeMap::new();
+        for (name, said) in self.groups {
+            for (group, member, said) in spread(&name, said, catalogue) {
+                let Some((member, said)) = member.zip(said) else {
+                    groups.insert(group, GroupPatch::Unset);
+                    continue;
+                };
+                if let Err(why) = catalogue.check_type(&member, &said) {
+                    faults.push(Fault { pointer: pointer(&name, &member), detail: why.into() });
+                }
+                let said = catalogue.as_typed(&member, said);
+                if let GroupPatch::Members(members) =
+                    groups.entry(group).or_insert_with(|| GroupPatch::Members(BTreeMap::new()))
+                {
+                    members.insert(member, said);
+                }
+            }
+        }
+        if faults.is_empty() { Ok(Self { groups, ..self }) } else { Err(Error { faults, ..Code::WrongType.into() }) }
+    }
+}
+
+type Spread = (Box<str>, Option<Box<str>>, Option<Said>);
+
+/// What is said under one name, member by member, each in its group; a whole group's removal has no member.
+fn spread(name: &str, said: GroupPatch, catalogue: &Catalogue) -> Vec<Spread> {
+    let group = catalogue.group_of_attribute(name);
+    match said {
+        GroupPatch::Unset if group == name => vec![(name.into(), None, None)],
+        GroupPatch::Unset => vec![(group.into(), Some(name.into()), Some(Said::Unset))],
+        GroupPatch::Members(members) => {
+            let place = |member: &str| if member == name { group.into() } else { name.into() };
+            members.into_iter().map(|(member, said)| (place(&member), Some(member), Some(said))).collect()
+        }
+    }
+}
+
+/// Where an attribute stands in the body of a write.
+pub(crate) fn pointer(group: &str, member: &str) -> String {
+    let escape = |name: &str| name.replace('~', "~0").replace('/', "~1");
+    let path = format!("/upsert/profile/{}", escape(group));
+    if group == member { path } else { format!("{path}/{}", escape(member)) }
 }
 
 /// A preference's name as it is kept: lower case, every run of other characters one `_`.

@@ -56,6 +56,14 @@ pub enum Table {
     /// The catalogue of an organisation. Partition: orgId. Value: version and definition. Written by administrators;
     /// absent until they change it. Never ends.
     Catalogue = 12,
+    /// Values that name nobody in an organisation.
+    /// Partition: orgId. Sort: nothing for the administrators' list; the identifier's hash for one that was blocked
+    /// because too many people share it. Value: the list; or the kind, when, and why. Ends when it is lifted.
+    Blocked = 13,
+    /// Records that were refused.
+    /// Partition: orgId. Sort: inverted time, then random bits. Value: when, why, the kinds, the source; no values.
+    /// Written by the write that was refused. Removed by the sweeper after thirty days.
+    Refused = 14,
     /// A client certificate that is bound to an organisation.
     /// Partition: 0 and the fingerprint; or 1, orgId, and 24 zero bytes, with the fingerprint to sort by. Value: whom it is
     /// bound to; or only that it once was. Written by administrators. Never ends: an unbound one says so.
@@ -64,7 +72,7 @@ pub enum Table {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 13] = [
+    pub const ALL: [Table; 15] = [
         Table::Meta,
         Table::Org,
         Table::ApiKey,
@@ -77,6 +85,8 @@ impl Table {
         Table::Job,
         Table::Strategy,
         Table::Catalogue,
+        Table::Blocked,
+        Table::Refused,
         Table::Certificate,
     ];
 
@@ -95,6 +105,8 @@ impl Table {
             Table::Job => "job",
             Table::Strategy => "strategy",
             Table::Catalogue => "catalogue",
+            Table::Blocked => "blocked",
+            Table::Refused => "refused",
             Table::Certificate => "certificate",
         }
     }
@@ -138,7 +150,7 @@ fn join<const CAP: usize, const N: usize>(parts: [&[u8]; N]) -> ArrayVec<u8, CAP
 }
 
 /// A keyed hash that stands for a value which must not stand in a row's key: 128 bits of BLAKE3.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowHash(pub [u8; 16]);
 
 impl std::fmt::Debug for RowHash {
@@ -310,4 +322,34 @@ pub fn org_certificate(org: OrgId, fingerprint: Fingerprint) -> Key {
 /// The catalogue of an organisation.
 pub fn catalogue(org: OrgId) -> Key {
     Partition::new(Table::Catalogue, [&org.get().to_be_bytes()]).row(&[])
+}
+
+/// What an organisation blocks.
+pub fn blocked(org: OrgId) -> Partition {
+    Partition::new(Table::Blocked, [&org.get().to_be_bytes()])
+}
+
+/// The administrators' list of blocked values.
+pub fn blocked_values(org: OrgId) -> Key {
+    blocked(org).row(&[])
+}
+
+/// A value that was blocked because too many people share it.
+pub fn blocked_value(org: OrgId, hash: RowHash) -> Key {
+    blocked(org).row(&hash.0)
+}
+
+/// The refused records of an organisation, the newest first.
+pub fn refused(org: OrgId) -> Partition {
+    Partition::new(Table::Refused, [&org.get().to_be_bytes()])
+}
+
+/// One refused record.
+pub fn refused_record(org: OrgId, at: Ms, random: u64) -> Key {
+    refused(org).row(&join::<40, 2>([&(Ms::MAX - at).to_be_bytes(), &random.to_be_bytes()]))
+}
+
+/// How an organisation resolves records.
+pub fn strategy(org: OrgId) -> Key {
+    Partition::new(Table::Strategy, [&org.get().to_be_bytes()]).row(&[])
 }

@@ -29,6 +29,26 @@ pub fn end_of_next_year(at: Ms) -> Ms {
     start + (days_of(year) + days_of(year + 1)) * DAY
 }
 
+/// A moment for people, in UTC: `2025-01-01 00:00:00.000 UTC`.
+pub fn utc(at: Ms) -> String {
+    let (mut year, mut day) = (1970, at / DAY);
+    while day >= days_of(year) {
+        day -= days_of(year);
+        year += 1;
+    }
+    let february = days_of(year) - 337;
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (hour, minute, second) = (at / 3_600_000 % 24, at / 60_000 % 60, at / 1_000 % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02}.{:03} UTC", day + 1, at % 1_000)
+}
+
 fn days_of(year: u64) -> u64 {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     if leap { 366 } else { 365 }
@@ -37,6 +57,15 @@ fn days_of(year: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_told_in_utc() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00.000 UTC");
+        assert_eq!(utc(1_735_689_600_123), "2025-01-01 00:00:00.123 UTC");
+        assert_eq!(utc(1_709_251_199_999), "2024-02-29 23:59:59.999 UTC");
+        assert_eq!(utc(1_709_251_200_000), "2024-03-01 00:00:00.000 UTC");
+        assert_eq!(utc(1_767_225_599_000), "2025-12-31 23:59:59.000 UTC");
+    }
 
     #[test]
     fn what_remains_of_a_delete_is_kept_to_the_end_of_next_year() {

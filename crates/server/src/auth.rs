@@ -238,7 +238,8 @@ impl Auth {
 async fn known(service: &Service, hash: RowHash) -> Result<Option<Key>, Error> {
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
-    Ok(org.map(|org| Key { org, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
+    let rules = Arc::new(service.rules(facts.org).await?);
+    Ok(org.map(|org| Key { org, rules, source: facts.name.into(), scopes: facts.scopes, until: facts.until }))
 }
 
 /// The root key has no scopes, so there is nothing to narrow; a header that is malformed is refused as from anyone.

@@ -8,6 +8,8 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use onefold_core::id::OrgId;
 use onefold_core::org::{Org, Scope, Scopes};
+use onefold_core::rules::Rules;
+use onefold_core::service::Tenant;
 use onefold_core::time::Ms;
 use onefold_core::value::Source;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 pub struct Key {
     /// The organisation.
     pub org: Org,
+    /// The definitions by which its records are resolved.
+    pub rules: Arc<Rules>,
     /// Its name: the default `source` of what it writes.
     pub source: Source,
     /// What it grants.
@@ -38,6 +42,11 @@ impl Caller {
     /// The organisation.
     pub fn org(&self) -> &Org {
         &self.key.org
+    }
+
+    /// The caller's organisation, as the way to its profiles. The body may not name another: see [`Caller::check_org`].
+    pub fn tenant<'a>(&self, app: &'a App) -> Tenant<'a> {
+        app.service.tenant(self.key.org.id, self.key.rules.clone())
     }
 
     /// 403 `auth.org` unless the body names the caller's own organisation. The last check of all, so that no answer

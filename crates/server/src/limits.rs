@@ -34,6 +34,12 @@ pub const SPANS_AT_ONCE: usize = 512;
 pub const TRACES_MS: u64 = 5_000;
 /// Bytes of what it answers.
 pub const TRACES_ANSWER_BYTES: usize = 64 * 1024;
+/// Bytes of a file that a command reads.
+pub const INPUT_BYTES: u64 = 64 << 20;
+/// Records that a strategy is tried on at once.
+pub const TRIED_RECORDS: usize = 100_000;
+/// Times that a change of part of a catalogue begins anew because somebody else was faster.
+pub const CATALOGUE_ROUNDS: usize = 16;
 
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;

@@ -1,6 +1,9 @@
 //! What a history is made of: a different mixture for each seed, since bugs hide from the average.
 
 use crate::dice::Dice;
+use onefold_core::rules::{Blocklist, Rules};
+use onefold_core::strategy::{Class, Contested, KindRule, Mode, Strategy};
+use std::sync::Arc;
 
 /// How the next one to go is chosen among those that could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,18 @@ pub enum Focus {
     Claims,
     /// Deletes while people merge.
     Erasing,
+    /// Merges that are undone.
+    Splits,
+    /// Other strategies than the literal rule: moving, former, shared, blocked and expiring values.
+    Strategies,
+    /// The same, one request after another, against an oracle that says what each must come to.
+    Oracle,
+}
+
+impl Focus {
+    /// All of them.
+    pub const ALL: &'static [Focus] =
+        &[Focus::All, Focus::Reads, Focus::Claims, Focus::Erasing, Focus::Splits, Focus::Strategies, Focus::Oracle];
 }
 
 /// The mixture of one history. Rates are probabilities.
@@ -46,8 +61,16 @@ pub struct Config {
     pub at_once: usize,
     /// Who goes next.
     pub style: Style,
-    /// Weights of upsert, fetch, delete, repeat, sweep.
-    pub weights: [usize; 5],
+    /// By what rules records are resolved.
+    pub rules: Arc<Rules>,
+    /// Patterns of values that name nobody, beside those from the start.
+    pub blocked: Vec<Box<str>>,
+    /// Whether every identifier identifies: then the model says beforehand what every row must hold.
+    pub literal: bool,
+    /// Whether every second search finds all who share a value, too.
+    pub shared: bool,
+    /// Weights of upsert, fetch, delete, repeat, sweep, split, lift.
+    pub weights: [usize; 7],
     /// Most identifiers in one record.
     pub record: usize,
     /// Of upserts and deletes: with an idempotency key.
@@ -85,6 +108,8 @@ pub struct Faults {
     pub skew: f64,
     /// Before a step: more than a minute passes, and all that was under way is over.
     pub pass: f64,
+    /// How much passes then, in milliseconds.
+    pub passes: u64,
 }
 
 impl Config {
@@ -99,7 +124,11 @@ impl Config {
             operations,
             at_once: operations,
             style: Style::Even,
-            weights: [1, 0, 0, 0, 0],
+            rules: Arc::new(Rules::literal()),
+            blocked: Vec::new(),
+            literal: true,
+            shared: false,
+            weights: [1, 0, 0, 0, 0, 0, 0],
             record: identifiers,
             keyed: 0.0,
             by_ucid: 0.0,
@@ -122,7 +151,11 @@ impl Config {
             operations: dice.between(4, 12),
             at_once: dice.between(1, 5),
             style: dice.pick(&[Style::Even, Style::Bursts, Style::Ranks]),
-            weights: [8, 4, dice.pick(&[0, 1, 3]), 0, dice.pick(&[0, 0, 1])],
+            rules: Arc::new(Rules::literal()),
+            blocked: Vec::new(),
+            literal: true,
+            shared: false,
+            weights: [8, 4, dice.pick(&[0, 1, 3]), 0, dice.pick(&[0, 0, 1]), 0, 0],
             record: dice.between(2, 4),
             keyed: dice.pick(&[0.0, 0.0, 0.3, 0.8]),
             by_ucid: dice.pick(&[0.0, 0.2, 0.4]),
@@ -138,18 +171,96 @@ impl Config {
     }
 
     fn aim(&mut self, focus: Focus) {
-        if focus == Focus::All {
+        if !matches!(focus, Focus::Reads | Focus::Claims | Focus::Erasing) {
             return;
         }
         (self.orgs, self.regions, self.identifiers, self.kinds) = (1, 1, 3, 3);
         (self.at_once, self.operations) = (self.at_once.max(3), self.operations.max(7));
         (self.keyed, self.conditional, self.by_ucid) = (0.0, 0.0, 0.0);
         self.weights = match focus {
-            Focus::Reads => [5, 6, 0, 0, 0],
-            Focus::Claims => [1, 0, 0, 0, 0],
-            Focus::Erasing => [5, 1, 4, 0, 0],
-            Focus::All => self.weights,
+            Focus::Reads => [5, 6, 0, 0, 0, 0, 0],
+            Focus::Claims => [1, 0, 0, 0, 0, 0, 0],
+            Focus::Erasing => [5, 1, 4, 0, 0, 0, 0],
+            _ => self.weights,
         };
+    }
+}
+
+impl Config {
+    /// What a seed's other dice make of the mixture: splits, strategies, or nothing.
+    pub fn turn(&mut self, dice: &mut Dice, focus: Focus) {
+        let (splits, strategies) = match focus {
+            Focus::All => dice.pick(&[(false, false), (false, false), (true, false), (false, true), (true, true)]),
+            Focus::Splits => (true, false),
+            Focus::Strategies | Focus::Oracle => (dice.chance(0.5), true),
+            Focus::Reads | Focus::Claims | Focus::Erasing => (false, false),
+        };
+        if matches!(focus, Focus::Splits | Focus::Strategies) && dice.chance(0.7) {
+            (self.orgs, self.regions, self.identifiers, self.kinds) = (1, 1, 4, 4);
+            (self.at_once, self.operations) = (self.at_once.max(3), self.operations.max(9));
+            self.by_ucid = 0.0;
+        }
+        if splits {
+            (self.weights[5], self.weights[6]) = (dice.between(2, 4), dice.pick(&[0, 0, 1]));
+            self.operations += 3;
+        }
+        if strategies {
+            self.strategy(dice);
+        }
+        if focus == Focus::Oracle {
+            (self.at_once, self.keyed, self.conditional) = (1, 0.0, 0.0);
+            self.faults = Faults { pass: self.faults.pass, passes: self.faults.passes, ..Faults::default() };
+            self.weights[3] = 0;
+            self.operations += 6;
+        }
+    }
+
+    /// The same under a custom strategy of these kinds.
+    pub fn under(mut self, kinds: Vec<KindRule>) -> Self {
+        (self.literal, self.kinds) = (false, kinds.len());
+        let strategy = Strategy { version: 2, mode: Mode::Custom { kinds } };
+        self.rules = Arc::new(Rules { strategy, ..Rules::default() });
+        self
+    }
+
+    /// One of many strategies, by dice.
+    pub(crate) fn strategy(&mut self, dice: &mut Dice) {
+        self.literal = false;
+        self.shared = dice.chance(0.5);
+        self.kinds = dice.between(2, self.identifiers.min(3));
+        let ttl = dice.chance(0.3);
+        let mode = if dice.chance(0.25) {
+            Mode::Default { exclusive: vec!["kind0".into()] }
+        } else {
+            Mode::Custom { kinds: (0..self.kinds).map(|kind| kind_rule(dice, kind, ttl)).collect() }
+        };
+        if ttl && self.faults.pass > 0.0 || ttl && dice.chance(0.5) {
+            // Nothing lasts as long as an hour, and no clock is as wrong: whatever is a day old has left everywhere.
+            (self.faults.pass, self.faults.passes) = (self.faults.pass.max(0.02), 25 * 3_600 * 1_000);
+            // By then an idempotency key may be used anew.
+            (self.keyed, self.weights[3]) = (0.0, 0);
+        }
+        // A pattern, since the rows of a history hold no identifiers but in profiles.
+        let blocked: Vec<Box<str>> = dice.chance(0.2).then(|| "^id[~]0[~]$".into()).into_iter().collect();
+        self.blocked = blocked.clone();
+        self.rules = Arc::new(Rules {
+            strategy: Strategy { version: 2, mode },
+            blocked: Arc::new(Blocklist::new(Vec::new(), &blocked).unwrap_or_default()),
+            ..Rules::default()
+        });
+    }
+}
+
+/// Mostly what strategies are made of: primaries, of some of which one value is kept.
+fn kind_rule(dice: &mut Dice, kind: usize, ttl: bool) -> KindRule {
+    let class = dice.pick(&[Class::Primary, Class::Primary, Class::Primary, Class::Secondary, Class::Disabled]);
+    KindRule {
+        kind: format!("kind{kind}").into(),
+        class: if kind == 0 { Class::Primary } else { class },
+        priority: dice.between(1, 3) as u8,
+        keep: dice.pick(&[None, Some(1), Some(1), Some(2)]),
+        contested: dice.pick(&[Contested::Stay, Contested::Move]),
+        ttl_days: (ttl && dice.chance(0.6)).then_some(1),
     }
 }
 
@@ -170,6 +281,7 @@ impl Faults {
             stop: rate(dice, &[0.0, 0.0, 0.005]),
             skew: rate(dice, &[0.0, 0.01]),
             pass: rate(dice, &[0.0, 0.0, 0.01]),
+            passes: 61_000,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `world`, `hub`, `request`, `run`, `rest` | the services over their store, and a history from its beginning to rest |
 //! | `model`, `check` | what must be true, and whether it is |
 //! | [`shrink`] | a shorter history that still fails |
+//! | [`undo`] | merge ∘ split = identity, by two histories |
 
 mod check;
 pub mod config;
@@ -19,4 +20,5 @@ mod rest;
 pub mod run;
 pub mod schedule;
 pub mod shrink;
+pub mod undo;
 mod world;

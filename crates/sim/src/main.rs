@@ -1,7 +1,8 @@
 //! The long run of the simulator, and the close look at one seed.
 //!
 //! ```text
-//! onefold-sim --seeds 100000 [--first 0] [--focus All|Reads|Claims|Erasing] [--defect NAME] [--keep-going]
+//! onefold-sim --seeds 100000 [--first 0] [--focus All|Reads|Claims|Erasing|Splits|Strategies|Oracle] [--defect NAME] [--keep-going]
+//! onefold-sim --undo 100000 [--first 0] [--defect NAME]      merges that are undone, against histories that never met
 //! onefold-sim --seed 4711 [--focus …] [--defect NAME] [--trace]
 //! ```
 
@@ -9,6 +10,7 @@ use onefold_core::defect::Defect;
 use onefold_sim::config::Focus;
 use onefold_sim::run::Setup;
 use onefold_sim::shrink::shrink;
+use onefold_sim::undo::undo;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -17,6 +19,7 @@ use std::time::Instant;
 #[derive(Default)]
 struct Asked {
     seeds: u64,
+    undo: Option<u64>,
     first: u64,
     one: Option<u64>,
     focus: Focus,
@@ -33,9 +36,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let clean = match asked.one {
-        Some(seed) => look_closely(&asked, seed),
-        None => run_all(&asked),
+    let clean = match (asked.one, asked.undo) {
+        (Some(seed), _) => look_closely(&asked, seed),
+        (None, Some(count)) => undo_all(&asked, count),
+        (None, None) => run_all(&asked),
     };
     if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -47,9 +51,10 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         let number = |text: String| text.parse().map_err(|_| format!("{text} is not a number"));
         match word.as_str() {
             "--seeds" => asked.seeds = number(value()?)?,
+            "--undo" => asked.undo = Some(number(value()?)?),
             "--first" => asked.first = number(value()?)?,
             "--seed" => asked.one = Some(number(value()?)?),
-            "--focus" => asked.focus = named(&value()?, &[Focus::All, Focus::Reads, Focus::Claims, Focus::Erasing])?,
+            "--focus" => asked.focus = named(&value()?, Focus::ALL)?,
             "--defect" => asked.defect = Some(named(&value()?, Defect::ALL)?),
             "--trace" => asked.trace = true,
             "--keep-going" => asked.keep_going = true,
@@ -93,6 +98,17 @@ fn run_all(asked: &Asked) -> bool {
         asked.seeds
     );
     wrong.is_empty()
+}
+
+/// Merges that are undone, up to the first that leaves a trace.
+fn undo_all(asked: &Asked, count: u64) -> bool {
+    let all = asked.first..asked.first + count;
+    let wrong = all.into_iter().find_map(|seed| Some((seed, undo(seed, asked.defect)?)));
+    match &wrong {
+        Some((seed, wrong)) => println!("{wrong}\nseed {seed}"),
+        None => println!("{count} histories with a merge undone show what they show without it"),
+    }
+    wrong.is_none()
 }
 
 /// So that the same fault of different seeds is counted as one: words with digits in them are left out.

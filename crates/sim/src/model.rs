@@ -1,8 +1,9 @@
 //! What must be true, said as simply as it can be: people as sets of identifiers and of writes.
 //!
-//! The literal rule: every identifier of a record that leads to somebody names them, several become one, the first
-//! created survives. A strategy that leaves people apart, moves identifiers or splits people changes [`People`] here and
-//! what `check::events` takes for a reason, nothing else.
+//! The literal rule: every identifier of a record that leads to somebody names them, several become one unless they were
+//! split, the first created survives. Then every row must hold what is foretold here. Under a strategy the identifiers of
+//! a person are taken from their row, whose changes must be such as the strategy allows (`check::events`,
+//! `check::rules`), and all else is foretold as well.
 
 use crate::ops::{Id, Realm};
 use onefold_core::id::Ucid;
@@ -26,6 +27,8 @@ pub(crate) struct Write {
 pub(crate) struct Person {
     /// Identifiers, and which of the person's profiles each belongs to.
     pub(crate) ids: BTreeMap<Id, Ucid>,
+    /// Identifiers that are not shown any more, and lead to the person all the same.
+    pub(crate) former: BTreeMap<Id, Ucid>,
     /// The profiles that became this person.
     pub(crate) tiles: BTreeSet<Ucid>,
     /// Writes in the order in which they happened.
@@ -61,6 +64,8 @@ pub(crate) struct People {
     pub(crate) persons: BTreeMap<Ucid, Person>,
     /// Which person each profile that ever was has become.
     roots: BTreeMap<Ucid, Ucid>,
+    /// Which profiles communicated an identifier, the last one last.
+    pub(crate) told: BTreeMap<Id, Vec<Ucid>>,
     /// When somebody was last erased under an identifier.
     pub(crate) erased: BTreeMap<Id, Ms>,
     /// UCIDs of erased people, linked ones too.
@@ -75,7 +80,12 @@ pub(crate) fn increment(op: usize) -> i64 {
 impl Person {
     /// Whether there is nothing of anybody in it: a row that was written to no end but to hold something off.
     pub(crate) fn is_blank(&self) -> bool {
-        self.ids.is_empty() && self.writes.is_empty()
+        self.ids.is_empty() && self.former.is_empty() && self.writes.is_empty()
+    }
+
+    /// Which profile an identifier belongs to, shown or not.
+    pub(crate) fn holds(&self, id: Id) -> Option<Ucid> {
+        self.ids.get(&id).or(self.former.get(&id)).copied()
     }
 
     pub(crate) fn marks(&self) -> BTreeSet<usize> {
@@ -121,8 +131,26 @@ impl People {
         }
         let person = self.persons.entry(winner).or_default();
         person.ids.extend(gone.ids);
+        person.former.extend(gone.former);
         person.tiles.extend(gone.tiles);
         person.writes.extend(gone.writes);
+    }
+
+    /// Some profiles leave a person, and are one of their own again.
+    pub(crate) fn split(&mut self, root: Ucid, out: &BTreeSet<Ucid>, first: Ucid) {
+        let Some(person) = self.persons.get_mut(&root) else { return };
+        let mut parted = Person { tiles: out.clone(), ..Person::default() };
+        person.tiles.retain(|tile| !out.contains(tile));
+        for (from, to) in [(&mut person.ids, &mut parted.ids), (&mut person.former, &mut parted.former)] {
+            to.extend(from.iter().filter(|(_, tile)| out.contains(tile)).map(|(id, tile)| (*id, *tile)));
+            from.retain(|_, tile| !out.contains(tile));
+        }
+        parted.writes.extend(person.writes.iter().filter(|write| out.contains(&write.tile)));
+        person.writes.retain(|write| !out.contains(&write.tile));
+        for tile in out {
+            self.roots.insert(*tile, first);
+        }
+        self.persons.insert(first, parted);
     }
 
     /// A person is erased; what was theirs is handed out.
@@ -132,7 +160,7 @@ impl People {
             self.roots.remove(tile);
             self.dead.insert(*tile);
         }
-        for id in gone.ids.keys() {
+        for id in gone.ids.keys().chain(gone.former.keys()) {
             let last = self.erased.entry(*id).or_default();
             *last = at.max(*last);
         }
@@ -141,7 +169,12 @@ impl People {
 
     /// Whom an identifier leads to.
     pub(crate) fn of_id(&self, id: Id) -> Option<Ucid> {
-        self.persons.iter().find(|(_, person)| person.ids.contains_key(&id)).map(|(root, _)| *root)
+        self.holders(id).next()
+    }
+
+    /// Who has an identifier.
+    pub(crate) fn holders(&self, id: Id) -> impl Iterator<Item = Ucid> {
+        self.persons.iter().filter(move |(_, person)| person.holds(id).is_some()).map(|(root, _)| *root)
     }
 
     /// Whom a UCID leads to.

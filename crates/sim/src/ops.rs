@@ -112,6 +112,10 @@ pub enum What {
     Repeat(usize),
     /// A pass of the sweeper.
     Sweep,
+    /// Of the person that the first of these operations answered with, the profile of the other is split out.
+    Split(usize, usize),
+    /// The people of two operations may meet again.
+    Lift(usize, usize),
 }
 
 /// An operation of a plan.
@@ -154,7 +158,15 @@ fn one(config: &Config, dice: &mut Dice, number: usize, before: &[Op]) -> Op {
             Some(first) => Op { what: What::Repeat(first), node, realm: before[first].realm },
             None => op(What::Upsert(upsert(config, dice, number))),
         },
-        _ => op(What::Sweep),
+        4 => op(What::Sweep),
+        _ if number < 2 => op(What::Upsert(upsert(config, dice, number))),
+        which => {
+            let writes: Vec<usize> = (0..number).filter(|op| matches!(before[*op].what, What::Upsert(_))).collect();
+            let pick = |dice: &mut Dice| if writes.is_empty() { dice.below(number) } else { dice.pick(&writes) };
+            let (one, other) = (pick(dice), pick(dice));
+            let what = if which == 5 { What::Split(one, other) } else { What::Lift(one, other) };
+            Op { what, node, realm: before[one].realm }
+        }
     }
 }
 
@@ -254,12 +266,16 @@ pub enum Asking {
         /// Its `If-Match`, if it has one with a value.
         etag: Option<u64>,
     },
-    /// A fetch of these.
-    Fetch(Vec<Sought>, Vec<Realm>),
+    /// A fetch of these, and whether by values that several people share, too.
+    Fetch(Vec<Sought>, Vec<Realm>, bool),
     /// A delete of these, with an idempotency key or not.
     Delete(Vec<Sought>, bool),
     /// A pass of the sweeper.
     Sweep,
+    /// Of this profile's person, the other profile is split out.
+    Split(Ucid, Ucid),
+    /// These two may meet again.
+    Lift(Ucid, Ucid),
 }
 
 /// Whom a request means, by what is known.

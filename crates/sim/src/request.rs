@@ -54,12 +54,20 @@ pub(crate) fn ask(
         What::Upsert(upsert) => filled_in(upsert, learnt),
         What::Fetch(targets, everywhere) => {
             let regions = if *everywhere { 0..config.regions as u8 } else { realm.region..realm.region + 1 };
-            Asking::Fetch(sought(targets), regions.map(|region| Realm { region, ..realm }).collect())
+            let realms = regions.map(|region| Realm { region, ..realm }).collect();
+            Asking::Fetch(sought(targets), realms, config.shared && first % 2 == 1)
         }
         What::Delete(targets, keyed) => Asking::Delete(sought(targets), *keyed),
+        What::Split(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Split(a, b)),
+        What::Lift(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Lift(a, b)),
         What::Repeat(_) | What::Sweep => Asking::Sweep,
     };
     Asked { first, realm, what }
+}
+
+/// The UCIDs that two operations answered with, if they are two.
+fn both(learnt: &[Learnt], one: usize, other: usize) -> Option<(Ucid, Ucid)> {
+    learnt[one].ucid.zip(learnt[other].ucid).filter(|(one, other)| one != other)
 }
 
 fn filled_in(upsert: &Upsert, learnt: &[Learnt]) -> Asking {
@@ -80,17 +88,18 @@ fn seek(target: Target, learnt: &[Learnt]) -> Sought {
 }
 
 /// Makes the call.
-pub(crate) async fn perform(service: Arc<Service>, asked: Asked, kinds: usize) -> Answer {
-    let tenant = service.tenant(asked.realm.org_id());
+pub(crate) async fn perform(service: Arc<Service>, asked: Asked, config: Config) -> Answer {
+    let kinds = config.kinds;
+    let tenant = service.tenant(asked.realm.org_id(), config.rules);
     match &asked.what {
         Asking::Upsert { plan, ucid, timestamp, etag } => {
             let write = write_of(&service, &asked, plan, (*ucid, *timestamp, *etag), kinds);
             Answer::Upsert(tenant.upsert(&write).await)
         }
-        Asking::Fetch(sought, realms) => {
+        Asking::Fetch(sought, realms, allow_shared) => {
             let regions = realms.iter().map(|realm| realm.code()).collect();
             let sought = sought.iter().map(|sought| to_core(*sought, kinds)).collect();
-            let search = Search { regions, sought, only: None, matched: false, sources: false };
+            let search = Search { regions, sought, allow_shared: *allow_shared, ..Search::default() };
             Answer::Fetch(tenant.fetch(&search).await)
         }
         Asking::Delete(sought, keyed) => {
@@ -100,6 +109,8 @@ pub(crate) async fn perform(service: Arc<Service>, asked: Asked, kinds: usize) -
             Answer::Delete(tenant.delete(&delete).await)
         }
         Asking::Sweep => Answer::Sweep(service.sweep().await),
+        Asking::Split(ucid, linked) => Answer::Fetch(tenant.split(asked.realm.code(), *ucid, *linked).await),
+        Asking::Lift(one, other) => Answer::Lift(tenant.lift(asked.realm.code(), *one, *other).await),
     }
 }
 
@@ -141,6 +152,7 @@ fn write_of(
         request: asked.first.to_string().into(),
         idempotency: plan.key.map(|key| idempotency(service, asked, "upsert", key)),
         precondition,
+        strict: false,
     }
 }
 
@@ -174,7 +186,7 @@ pub(crate) enum Fate {
 pub(crate) fn fate(answer: &Answer) -> Fate {
     let error = match answer {
         Answer::Upsert(Err(error)) | Answer::Fetch(Err(error)) => error,
-        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) => error,
+        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => error,
         _ => return Fate::Done,
     };
     if error.code.kind() == Kind::Unknown { Fate::Unknown } else { Fate::NotDone }
@@ -189,6 +201,7 @@ pub(crate) fn in_words(answer: &Answer) -> String {
         Answer::Delete(Ok(deleted)) => format!("{deleted:?}"),
         Answer::Sweep(Ok(swept)) => format!("{swept:?}"),
         Answer::Upsert(Err(error)) | Answer::Fetch(Err(error)) => error.to_string(),
-        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) => error.to_string(),
+        Answer::Delete(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => error.to_string(),
+        Answer::Lift(Ok(())) => "lifted".into(),
     }
 }

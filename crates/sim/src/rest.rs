@@ -4,7 +4,7 @@
 use crate::check::{Answer, Wrong};
 use crate::config::Config;
 use crate::hub::hub;
-use crate::ops::{Asked, Asking};
+use crate::ops::{Asked, Asking, Realm, Sought};
 use crate::request;
 use crate::world::{World, at_once};
 use onefold_core::service::sweep::Swept;
@@ -25,6 +25,7 @@ pub(crate) fn come_to_rest(world: &World, config: &Config) -> Result<(), Wrong> 
     }
     sweep(world, MINUTES)?;
     look(world, config)?;
+    leave_in_time(world, config)?;
     sweep(world, YEARS)?;
     look(world, config)?;
     nothing_buried_is_left(world)
@@ -33,7 +34,12 @@ pub(crate) fn come_to_rest(world: &World, config: &Config) -> Result<(), Wrong> 
 /// Every ticket that is due is worked off.
 fn sweep(world: &World, after: Ms) -> Result<(), Wrong> {
     for round in 0..4 {
-        hub(&world.shared).now += after;
+        {
+            let mut hub = hub(&world.shared);
+            hub.now += after;
+            hub.check.now = hub.now;
+            hub.check.time_passed();
+        }
         let service = &world.services[round % world.services.len()];
         let swept = at_once(service.sweep()).map_err(|error| format!("sweeping: {error}"))?;
         match swept {
@@ -57,11 +63,48 @@ fn look(world: &World, config: &Config) -> Result<(), Wrong> {
         hub.check.everything(config.identifiers)
     };
     for (place, (realm, sought)) in all.into_iter().enumerate() {
-        let asked = Asked { first: 0, realm, what: Asking::Fetch(vec![sought], vec![realm]) };
-        let service = Arc::clone(&world.services[place % world.services.len()]);
-        let answer: Answer = at_once(request::perform(service, asked, config.kinds));
+        let node = place % world.services.len();
+        let answer = fetch(world, config, node, (realm, sought), false);
         hub(&world.shared).check.shows_at_rest(realm, sought, &answer)?;
+        if matches!(sought, Sought::Id(_)) {
+            let answer = fetch(world, config, node, (realm, sought), true);
+            hub(&world.shared).check.shows_all_at_rest(realm, sought, &answer)?;
+        }
     }
+    Ok(())
+}
+
+fn fetch(world: &World, config: &Config, node: usize, (realm, sought): (Realm, Sought), shared: bool) -> Answer {
+    let asked = Asked { first: 0, realm, what: Asking::Fetch(vec![sought], vec![realm], shared) };
+    at_once(request::perform(Arc::clone(&world.services[node]), asked, config.clone()))
+}
+
+/// A value that leaves does so at the moment that its row says, by the clock of whoever is asked, also while nobody
+/// writes.
+fn leave_in_time(world: &World, config: &Config) -> Result<(), Wrong> {
+    let due = hub(&world.shared).check.expiring();
+    for (place, (expires, realm, sought)) in due.into_iter().enumerate() {
+        let (node, skew) = (place % world.services.len(), [0_i64, 3_000, -4_000][place % 3]);
+        for (moment, should) in [(expires - 1, 1), (expires, 0)] {
+            {
+                let mut hub = hub(&world.shared);
+                hub.skew[node] = skew;
+                let now = moment.saturating_add_signed(-skew);
+                if now < hub.now {
+                    continue; // two that leave at nearly the same moment, by clocks that differ
+                }
+                hub.now = now;
+            }
+            let answer = fetch(world, config, node, (realm, sought), false);
+            if !matches!(&answer, Answer::Fetch(Ok(found)) if found.count == should) {
+                return Err(format!("{sought:?} leaves at {expires}, and finds at {moment}: {answer:?}"));
+            }
+        }
+        hub(&world.shared).skew[node] = 0;
+    }
+    let mut hub = hub(&world.shared);
+    hub.check.now = hub.now;
+    hub.check.time_passed();
     Ok(())
 }
 

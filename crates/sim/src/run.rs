@@ -5,14 +5,15 @@ use crate::check::{Answer, Check};
 use crate::config::{Config, Focus};
 use crate::dice::Dice;
 use crate::hub::{Hub, hub};
-use crate::ops::{self, Op};
+use crate::model::Shown;
+use crate::ops::{self, Id, Op, Realm};
 use crate::request::{self, Learnt};
 use crate::rest;
 use crate::schedule::{Scene, Scheduler, Script, Step};
 use crate::world::World;
 use onefold_core::defect::Defect;
 use onefold_core::id::Ucid;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,13 +54,18 @@ pub struct Outcome {
     pub calls: u64,
     /// For each operation its calls, and its writes that were done.
     pub costs: Vec<(u32, u32)>,
+    /// For whose records people became one.
+    pub links: Vec<usize>,
+    /// What each identifier showed when everything had come to rest.
+    pub(crate) at_rest: BTreeMap<(Realm, Id), Option<Shown>>,
 }
 
 impl Setup {
     /// The setup of a seed.
     pub fn new(seed: u64, focus: Focus, defect: Option<Defect>) -> Self {
         let mut dice = Dice::new(seed);
-        let config = Config::swarm(&mut dice, focus);
+        let mut config = Config::swarm(&mut dice, focus);
+        config.turn(&mut Dice::new(seed ^ 0x7e1e_ca57), focus);
         let plan = ops::plan(&config, &mut dice);
         Self { seed, config, plan, without: BTreeSet::new(), defect, twice: false }
     }
@@ -82,11 +88,11 @@ impl Setup {
     }
 
     fn run_by(&self, scheduler: Scheduler, in_words: bool) -> Outcome {
-        let check = Check::new(self.config.kinds, &self.plan);
+        let check = Check::new(&self.config, &self.plan);
         let mut state = Hub::new(self.seed, self.config.nodes, self.plan.len(), scheduler, check);
         state.trace.lines = in_words.then(Vec::new);
         state.twice = self.twice;
-        let mut history = History::new(self, World::new(state, self.defect));
+        let mut history = History::new(self, World::new(state, self.defect, &self.config));
         history.run();
         if hub(&history.world.shared).check.wrong.is_none() {
             let result = rest::come_to_rest(&history.world, &self.config);
@@ -95,6 +101,9 @@ impl Setup {
         history.end()
     }
 }
+
+/// A leap of time by which values expire.
+const DAY: u64 = 24 * 3_600 * 1_000;
 
 type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
@@ -179,6 +188,9 @@ impl<'a> History<'a> {
         let mut hub = hub(&self.world.shared);
         hub.now += time;
         hub.check.now = hub.now;
+        if time > DAY {
+            hub.check.time_passed();
+        }
     }
 
     fn start(&mut self, op: usize) {
@@ -193,7 +205,7 @@ impl<'a> History<'a> {
         };
         let node = self.setup.plan[op].node;
         let service = Arc::clone(&self.world.services[node]);
-        let running: Running = Box::pin(request::perform(service, asked.clone(), self.setup.config.kinds));
+        let running: Running = Box::pin(request::perform(service, asked.clone(), self.setup.config.clone()));
         self.tasks.push(Task { op, node, first: asked.first, running });
     }
 
@@ -258,6 +270,8 @@ impl<'a> History<'a> {
             lines: state.trace.lines.take().unwrap_or_default(),
             script: scheduler.script(),
             calls: self.world.faulty.calls(),
+            links: std::mem::take(&mut state.check.links),
+            at_rest: std::mem::take(&mut state.check.at_rest),
             costs: state.calls.iter().copied().zip(state.writes.iter().copied()).collect(),
         }
     }

@@ -153,7 +153,7 @@ impl Seeded {
             return Step::Skew(self.dice.below(self.config.nodes), self.dice.below(10_000) as i64 - 5_000);
         }
         if self.dice.chance(faults.pass) {
-            return Step::Pass(61_000);
+            return Step::Pass(faults.passes);
         }
         let op = self.who(scene.alive);
         self.last = Some(op);

@@ -5,11 +5,17 @@
 //! Service … Service ──▶ Gate (one call a step) ──▶ Faulty ──▶ Watched (shows what lands) ──▶ Memory
 //! ```
 
+use crate::config::Config;
 use crate::hub::{Hub, NodeClock, SeededEntropy, Shared, Turn, hub};
+use crate::ops::{REGIONS, Realm};
 use async_trait::async_trait;
 use bytes::Bytes;
 use onefold_core::defect::Defect;
+use onefold_core::error::Error;
+use onefold_core::org::{OrgLimits, WriteAnswer};
 use onefold_core::service::Service;
+use onefold_core::service::orgs::NewOrg;
+use onefold_core::service::strategy::BlockedValues;
 use onefold_core::store::{Guard, Outcome, Row, Store, StoreError, Version};
 use onefold_core::tables::{Key, Partition, Sort};
 use onefold_engines::faulty::{Call, Chooser, Fault};
@@ -29,7 +35,7 @@ pub(crate) struct World {
 
 impl World {
     /// Opens a service for each node.
-    pub(crate) fn new(state: Hub, defect: Option<Defect>) -> Self {
+    pub(crate) fn new(state: Hub, defect: Option<Defect>, config: &Config) -> Self {
         let nodes = state.skew.len();
         let shared: Shared = Arc::new(Mutex::new(state));
         let memory = Arc::new(Memory::new());
@@ -45,9 +51,24 @@ impl World {
                 None => service,
             })
         };
-        let services = (0..nodes).map(open).collect();
+        let services: Vec<Arc<Service>> = (0..nodes).map(open).collect();
+        at_once(define(&services[0], config)).expect("nothing fails yet");
         Self { shared, memory, faulty, services }
     }
+}
+
+/// The organisations and their rules, as the sweeper reads them.
+async fn define(service: &Service, config: &Config) -> Result<(), Error> {
+    for number in 0..config.orgs {
+        let id = Realm { org: number as u8, region: 0 }.org_id();
+        let regions = REGIONS.iter().map(|code| code.parse().expect("these are regions")).collect();
+        let (limits, write_answer) = (OrgLimits::default(), WriteAnswer::default());
+        service.create_org(NewOrg { id: Some(id), name: "sim".into(), regions, limits, write_answer }).await?;
+        service.set_strategy(id, config.rules.strategy.mode.clone()).await?;
+        let patterns = config.blocked.clone();
+        service.set_blocked_values(id, &BlockedValues { values: Vec::new(), patterns }).await?;
+    }
+    Ok(())
 }
 
 /// Runs to its end what never has to wait: calls of the harness itself.

@@ -1,10 +1,10 @@
 //! The test of the tester: each step of the protocol that is left out on purpose is found.
 //!
-//! `SealOnOldView` is not here: to seal on an old view matters only where a rule can take an intent back, and by the
-//! literal rule nothing does. It comes with the strategies. `ReadWithoutRecheck` shows in one of tens of thousands of
-//! histories, so it has a schedule of its own.
+//! `ReadWithoutRecheck` shows in one of tens of thousands of histories, so it has a schedule of its own; so have
+//! `SealOnOldView` and `PartOnOldView`, which need three that overtake each other.
 
 use onefold_core::defect::Defect;
+use onefold_core::strategy::{Class, Contested, KindRule};
 use onefold_sim::config::Focus;
 use onefold_sim::ops::{Condition, Op, Realm, Target, Upsert, What};
 use onefold_sim::run::Setup;
@@ -19,6 +19,13 @@ const FOUND: &[(Defect, Focus, u64)] = &[
     (Defect::ReadWithoutFold, Focus::Reads, 8_000),
     (Defect::EraseWhilePending, Focus::Erasing, 1_000),
     (Defect::RetryWithoutFate, Focus::All, 200),
+    (Defect::SealWithoutEvaluating, Focus::Strategies, 4_000),
+    (Defect::SplitWithoutApart, Focus::Splits, 1_000),
+    (Defect::RestoreWithoutLaterWrites, Focus::Splits, 1_000),
+    (Defect::CopyForeignPrimary, Focus::Oracle, 500),
+    (Defect::ForgetOneKept, Focus::Oracle, 500),
+    (Defect::MoveWithoutLeaving, Focus::Oracle, 1_000),
+    (Defect::ExpireOnWrongClock, Focus::Strategies, 2_000),
 ];
 
 #[test]
@@ -35,32 +42,91 @@ fn is_found(defect: Defect, focus: Focus, within: u64) -> bool {
 
 #[test]
 fn no_defect_is_forgotten() {
-    let left_out = [Defect::SealOnOldView, Defect::ReadWithoutRecheck];
+    let aimed = [Defect::SealOnOldView, Defect::PartOnOldView, Defect::ReadWithoutRecheck];
     for defect in Defect::ALL {
         let looked_for = FOUND.iter().any(|(found, ..)| found == defect);
-        assert!(looked_for || left_out.contains(defect), "{defect:?} is looked for nowhere");
+        assert!(looked_for || aimed.contains(defect), "{defect:?} is looked for nowhere");
     }
 }
+
+fn op(what: What) -> Op {
+    Op { what, realm: Realm { org: 0, region: 0 }, node: 0 }
+}
+
+fn write(ids: &[u8]) -> Op {
+    let (ids, ucid, scalar) = (ids.to_vec(), None, true);
+    let (consent, timestamp, key, condition) = (None, None, None, Condition::None);
+    op(What::Upsert(Upsert { ids, ucid, scalar, consent, timestamp, key, condition }))
+}
+
+/// So many calls of some operations, one operation after the other.
+fn run_by(setup: &Setup, defect: Option<Defect>, calls: &[(usize, usize)]) -> Option<String> {
+    let (mut steps, mut begun) = (Vec::new(), 0);
+    for (op, calls) in calls.iter().copied() {
+        if op >= begun {
+            steps.push(Step::Start(op));
+            begun = op + 1;
+        }
+        steps.extend(vec![Step::Poll(op, 0, 1); calls]);
+    }
+    let setup = Setup { defect, ..setup.clone() };
+    setup.replay(Script { steps, ..Script::default() }, false).wrong
+}
+
+/// Enough calls for any operation to end.
+const ALL: usize = 90;
 
 /// A merge stops after some calls, a fetch by the younger's identifier makes some, the merge makes some more, and the
 /// fetch goes on to its end.
 fn fetch_while_merging(defect: Option<Defect>, stop: usize, reads: usize, more: usize) -> Option<String> {
-    let op = |what| Op { what, realm: Realm { org: 0, region: 0 }, node: 0 };
-    let (consent, timestamp, key, condition) = (None, None, None, Condition::None);
-    let write = |ids: &[u8]| {
-        let ids = ids.to_vec();
-        op(What::Upsert(Upsert { ids, ucid: None, scalar: true, consent, timestamp, key, condition }))
-    };
     let fetch = op(What::Fetch(vec![Target::Id(0)], false));
-    let setup = Setup { defect, ..Setup::written(1, 2, vec![write(&[0]), write(&[1]), write(&[0, 1]), fetch]) };
-    let mut steps = Vec::new();
-    for (op, calls) in [(0, 60), (1, 60), (2, stop), (3, reads)] {
-        steps.push(Step::Start(op));
-        steps.extend(vec![Step::Poll(op, 0, 1); calls]);
+    let setup = Setup::written(1, 2, vec![write(&[0]), write(&[1]), write(&[0, 1]), fetch]);
+    run_by(&setup, defect, &[(0, ALL), (1, ALL), (2, stop), (3, reads), (2, more), (3, ALL)])
+}
+
+/// An operation stops after some calls, all others come to their end, and it goes on: found at some stop, and only with
+/// the defect.
+fn is_found_when_overtaken(defect: Defect, setup: &Setup, target: usize) {
+    let wrong = |defect, stop| {
+        let all = (0..setup.plan.len()).map(|op| (op, if op == target { stop } else { ALL }));
+        run_by(setup, defect, &all.chain([(target, ALL)]).collect::<Vec<_>>())
+    };
+    assert!((1..40).any(|stop| wrong(Some(defect), stop).is_some()), "{defect:?}");
+    for stop in 1..40 {
+        assert_eq!(wrong(None, stop), None, "{stop}");
     }
-    steps.extend(vec![Step::Poll(2, 0, 1); more]);
-    steps.extend([Step::Poll(3, 0, 1); 60]);
-    setup.replay(Script { steps, ..Script::default() }, false).wrong
+}
+
+/// A merge is meant; then the younger has a telephone of its own, so the merge is taken back; then that telephone moves
+/// on, and nothing speaks against the merge any more but that nobody means it.
+#[test]
+fn a_seal_on_an_old_view_is_found() {
+    let kind = |number: usize, priority, keep, contested| KindRule {
+        kind: format!("kind{number}").into(),
+        class: Class::Primary,
+        priority,
+        keep,
+        contested,
+        ttl_days: None,
+    };
+    let kinds = vec![
+        kind(0, 1, Some(1), Contested::Stay),
+        kind(1, 2, Some(1), Contested::Move),
+        kind(2, 3, None, Contested::Stay),
+        kind(3, 3, None, Contested::Stay),
+    ];
+    let plan = [&[1, 2][..], &[3, 0], &[4], &[2, 3], &[0, 5], &[1], &[4, 5]].map(write);
+    let setup = Setup::written(1, 6, plan.to_vec());
+    let setup = Setup { config: setup.config.clone().under(kinds), ..setup };
+    is_found_when_overtaken(Defect::SealOnOldView, &setup, 3);
+}
+
+/// A split is meant and finished by another; then the two may meet again, and do.
+#[test]
+fn a_part_on_an_old_view_is_found() {
+    let mut plan = vec![write(&[0]), write(&[1]), write(&[0, 1]), op(What::Split(2, 1))];
+    plan.extend([write(&[0]), op(What::Lift(0, 1)), write(&[0, 1])]);
+    is_found_when_overtaken(Defect::PartOnOldView, &Setup::written(1, 2, plan), 3);
 }
 
 #[test]

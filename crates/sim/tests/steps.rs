@@ -1,6 +1,7 @@
 //! Stop before and after every call of the store, have every call fail in every way, send every write twice, and have
 //! another client do it all in between: whatever is left must be recovered by whoever comes by, or by the sweeper.
 
+use onefold_core::strategy::{Class, Contested, KindRule};
 use onefold_engines::faulty::Fault;
 use onefold_sim::ops::{Condition, Op, Realm, Target, Upsert, What};
 use onefold_sim::run::{Outcome, Setup};
@@ -27,22 +28,75 @@ struct Scene {
     name: &'static str,
     before: &'static [&'static [u8]],
     what: fn(usize) -> What,
+    /// Two values each of a kind that tells people apart and of one that moves, beside the literal rule.
+    moves: bool,
+}
+
+/// Kinds of the scenes in which values move: 0 and 2 are of the first, 1 and 3 of the second.
+fn kinds() -> Vec<KindRule> {
+    let primary = |kind: &str, priority, contested| KindRule {
+        kind: kind.into(),
+        class: Class::Primary,
+        priority,
+        keep: Some(1),
+        contested,
+        ttl_days: None,
+    };
+    vec![primary("kind0", 1, Contested::Stay), primary("kind1", 2, Contested::Move)]
 }
 
 const SCENES: &[Scene] = &[
-    Scene { name: "a new person", before: &[], what: |_| write(&[0, 1, 2], None) },
-    Scene { name: "a new person, keyed", before: &[], what: |own| write(&[0, 1, 2], Some(own)) },
-    Scene { name: "an update", before: &[&[0, 1]], what: |_| write(&[0], None) },
-    Scene { name: "a keyed update with a new identifier", before: &[&[0]], what: |own| write(&[0, 2], Some(own)) },
-    Scene { name: "a merge of two", before: &[&[0], &[1]], what: |_| write(&[0, 1, 2], None) },
-    Scene { name: "a keyed merge of two", before: &[&[0], &[1]], what: |own| write(&[1, 0], Some(own)) },
-    Scene { name: "a merge of three", before: &[&[0], &[1], &[2]], what: |_| write(&[2, 0, 1], None) },
-    Scene { name: "a keyed merge of three", before: &[&[2], &[1], &[0]], what: |own| write(&[0, 1, 2], Some(own)) },
-    Scene { name: "an erasure", before: &[&[0, 1]], what: |_| What::Delete(vec![Target::Id(1)], false) },
+    Scene { name: "a new person", before: &[], what: |_| write(&[0, 1, 2], None), moves: false },
+    Scene { name: "a new person, keyed", before: &[], what: |own| write(&[0, 1, 2], Some(own)), moves: false },
+    Scene { name: "an update", before: &[&[0, 1]], what: |_| write(&[0], None), moves: false },
+    Scene {
+        name: "a keyed update with a new identifier",
+        before: &[&[0]],
+        what: |own| write(&[0, 2], Some(own)),
+        moves: false,
+    },
+    Scene { name: "a merge of two", before: &[&[0], &[1]], what: |_| write(&[0, 1, 2], None), moves: false },
+    Scene { name: "a keyed merge of two", before: &[&[0], &[1]], what: |own| write(&[1, 0], Some(own)), moves: false },
+    Scene { name: "a merge of three", before: &[&[0], &[1], &[2]], what: |_| write(&[2, 0, 1], None), moves: false },
+    Scene {
+        name: "a keyed merge of three",
+        before: &[&[2], &[1], &[0]],
+        what: |own| write(&[0, 1, 2], Some(own)),
+        moves: false,
+    },
+    Scene { name: "an erasure", before: &[&[0, 1]], what: |_| What::Delete(vec![Target::Id(1)], false), moves: false },
     Scene {
         name: "a keyed erasure of a merged person and another",
         before: &[&[0], &[1], &[0, 1], &[2]],
         what: |_| What::Delete(vec![Target::Id(1), Target::Id(2)], true),
+        moves: false,
+    },
+    Scene { name: "a value moves", before: &[&[0, 1], &[2]], what: |_| write(&[2, 1], None), moves: true },
+    Scene { name: "a keyed move", before: &[&[0, 1], &[2]], what: |own| write(&[1, 2], Some(own)), moves: true },
+    Scene {
+        name: "a former value is given to another",
+        before: &[&[0, 1], &[0, 3], &[2]],
+        what: |_| write(&[2, 1], None),
+        moves: true,
+    },
+    Scene {
+        name: "a visitor moves to nobody yet known",
+        before: &[&[0, 1], &[0, 3]],
+        what: |_| write(&[2, 3], None),
+        moves: true,
+    },
+    Scene { name: "a split", before: &[&[0], &[1], &[0, 1], &[1]], what: |_| What::Split(2, 1), moves: false },
+    Scene {
+        name: "a split of what had merged others",
+        before: &[&[0], &[1], &[2], &[1, 2], &[0, 1], &[2]],
+        what: |_| What::Split(4, 1),
+        moves: false,
+    },
+    Scene {
+        name: "a split of one of several",
+        before: &[&[0], &[1], &[2], &[0, 1], &[0, 2]],
+        what: |_| What::Split(4, 1),
+        moves: false,
     },
 ];
 
@@ -59,6 +113,10 @@ fn comers(target: usize, what: &What) -> Vec<Vec<What>> {
     if keyed {
         comers.push(vec![What::Repeat(target)]);
     }
+    if let What::Split(one, other) = what {
+        comers.push(vec![What::Split(*one, *other), write(&[0, 1], None)]);
+        comers.push(vec![What::Lift(0, *other), write(&[0, 1], None)]);
+    }
     comers
 }
 
@@ -71,7 +129,9 @@ impl Scene {
         let mut plan: Vec<Op> = self.before.iter().map(|ids| op(write(ids, None), 0)).collect();
         plan.push(op((self.what)(self.target()), 0));
         plan.extend(comers.iter().map(|what| op(what.clone(), 1)));
-        Setup::written(2, 3, plan)
+        let setup = Setup::written(2, if self.moves { 4 } else { 3 }, plan);
+        let config = if self.moves { setup.config.under(kinds()) } else { setup.config };
+        Setup { config, ..setup }
     }
 
     /// Everything before the target to its end, then so many calls of the target.

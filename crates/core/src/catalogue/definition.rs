@@ -3,6 +3,7 @@
 //!
 //! The order of the variants of each enum is their encoding: new ones go last.
 
+use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -35,11 +36,40 @@ pub struct KindEntry {
     pub pii: bool,
     /// Whether a value is kept as it is, beside its hashes. Without it only the hashes are.
     pub keep_raw: bool,
+    /// Whether its values are cookies, which leave after a while unless the strategy says when (contract section 6).
+    pub cookie: Option<Cookie>,
+}
+
+/// Whose cookies the values of a kind are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cookie {
+    /// Of the brand's own site: a value not communicated for 180 days leaves.
+    FirstParty,
+    /// Of somebody else's: 90 days.
+    ThirdParty,
+}
+
+impl Cookie {
+    /// Days from receipt after which a value leaves.
+    pub fn ttl_days(self) -> u32 {
+        match self {
+            Cookie::FirstParty => limits::FIRST_PARTY_COOKIE_DAYS,
+            Cookie::ThirdParty => limits::THIRD_PARTY_COOKIE_DAYS,
+        }
+    }
 }
 
 impl Default for KindEntry {
     fn default() -> Self {
-        Self { group: None, form: Form::None, derives: Vec::new(), device: false, pii: false, keep_raw: true }
+        Self {
+            group: None,
+            form: Form::None,
+            derives: Vec::new(),
+            device: false,
+            pii: false,
+            keep_raw: true,
+            cookie: None,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod standard;
 mod types;
 
 pub use definition::{
-    Algorithm, AttributeEntry, ConsentEntry, Definition, Derivation, Form, GroupEntry, KindEntry, Type, Writing,
+    Algorithm, AttributeEntry, ConsentEntry, Cookie, Definition, Derivation, Form, GroupEntry, KindEntry, Type, Writing,
 };
 
 use crate::error::Fault;
@@ -51,6 +51,7 @@ struct Rule {
     device: bool,
     pii: bool,
     keep_raw: bool,
+    cookie: Option<Cookie>,
 }
 
 /// An identifier as a caller gave it, and the others by which the same thing is known.
@@ -141,6 +142,11 @@ impl Catalogue {
         self.rules.get(kind).is_some_and(|rule| rule.device)
     }
 
+    /// Days from receipt after which values of a kind leave where the strategy does not say; `None`: never.
+    pub fn ttl_days(&self, kind: &str) -> Option<u32> {
+        self.rules.get(kind).and_then(|rule| rule.cookie).map(Cookie::ttl_days)
+    }
+
     /// Whether identifiers of a kind are marked as personal.
     pub fn is_personal_kind(&self, kind: &str) -> bool {
         self.rules.get(kind).is_some_and(|rule| rule.pii)
@@ -199,6 +205,7 @@ impl Rule {
             device: entry.device,
             pii: entry.pii,
             keep_raw: entry.keep_raw,
+            cookie: entry.cookie,
         }
     }
 
@@ -213,6 +220,7 @@ impl Rule {
             device: self.device || own.is_some_and(|own| own.device),
             pii: self.pii || own.is_some_and(|own| own.pii),
             keep_raw: true,
+            cookie: self.cookie,
         }
     }
 

@@ -4,7 +4,7 @@
 //! their group and meet in whatever case their digits come; only `email_sha256_lowercase` is derived until an
 //! organisation asks for more.
 
-use super::definition::{Algorithm, Definition, Derivation, Form, GroupEntry, KindEntry, Writing};
+use super::definition::{Algorithm, Cookie, Definition, Derivation, Form, GroupEntry, KindEntry, Writing};
 use std::collections::BTreeMap;
 
 const EMAIL: &str = "email";
@@ -36,7 +36,7 @@ impl Default for Definition {
         let email_hashes = EMAIL_HASHES.iter().map(|kind| ((*kind).into(), hash_in(EMAIL)));
         let cellphone_hashes = CELLPHONE_HASHES.iter().map(|kind| ((*kind).into(), hash_in(CELLPHONE)));
         Self {
-            kinds: raw_kinds().into_iter().chain(email_hashes).chain(cellphone_hashes).collect(),
+            kinds: raw_kinds().into_iter().chain(cookies()).chain(email_hashes).chain(cellphone_hashes).collect(),
             attributes: BTreeMap::new(),
             groups: [EMAIL, CELLPHONE].map(|group| (group.into(), GroupEntry { atomic: false })).into(),
             consents: BTreeMap::new(),
@@ -53,7 +53,18 @@ fn raw_kinds() -> [(Box<str>, KindEntry); 5] {
         (CELLPHONE.into(), person(Form::Phone, Vec::new())),
         ("AdId".into(), device(Form::Uuid)),
         ("device_id".into(), device(Form::Uuid)),
-        ("anonymous_id".into(), device(Form::None)),
+        ("anonymous_id".into(), KindEntry { cookie: Some(Cookie::FirstParty), ..device(Form::None) }),
+    ]
+}
+
+/// Cookies by the names under which they are usually sent: Google Analytics; the Trade Desk, Google's marketing platform.
+fn cookies() -> [(Box<str>, KindEntry); 4] {
+    let cookie = |kind: &str, whose| (kind.into(), KindEntry { cookie: Some(whose), ..KindEntry::default() });
+    [
+        cookie("ga", Cookie::FirstParty),
+        cookie("ga_client_id", Cookie::FirstParty),
+        cookie("ttd", Cookie::ThirdParty),
+        cookie("google_gid", Cookie::ThirdParty),
     ]
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Names, values and stamps come from small pools, so that sayings meet, collide and hide one another.
 
-use super::Tiles;
+use super::{Shown, Tiles};
 use crate::id::{Identifier, Ucid};
 use crate::patch::{GroupPatch, Patch};
 use crate::profile::attribute::Said;
-use crate::profile::tile::{LinkFact, Tile};
+use crate::profile::holding::holdings;
+use crate::profile::tile::{Carried, LinkFact, Tile};
 use crate::profile::{Live, Pending, RowOp};
+use crate::rules::Rules;
+use crate::strategy::{Class, Grounds};
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::{Number, Scalar, Source, Value};
@@ -94,10 +97,37 @@ pub(in crate::profile) fn identifier(n: u8) -> Identifier {
     Identifier::new(kinds[usize::from(n) % kinds.len()], &format!("value {n} \"\\ü")).unwrap()
 }
 
+/// The same, as a record carries it.
+pub(in crate::profile) fn carried(n: u8) -> Carried {
+    Carried { identifier: identifier(n), hash: hash(n), same: hash(n), expires: None, former: false }
+}
+
+/// What these tiles show where every identifier identifies.
+pub(in crate::profile) fn fold(tiles: &Tiles) -> Shown {
+    let rules = Rules::literal();
+    super::fold(tiles, &holdings(tiles, &rules, 0), &rules, 0)
+}
+
+/// The bytes of a live row with the head that its holdings make.
+pub(in crate::profile) fn rendered_hashes(tiles: &Tiles) -> Vec<RowHash> {
+    let rules = Rules::literal();
+    let mut hashes: Vec<RowHash> = holdings(tiles, &rules, 0).iter().map(|h| h.held.hash).collect();
+    hashes.sort_unstable();
+    hashes
+}
+
 pub(in crate::profile) fn fact(via: u8) -> LinkFact {
     LinkFact {
         via: ucid(via),
+        by: hash(1),
         identifiers: vec![hash(1), hash(2)],
+        grounds: Grounds {
+            strategy: 1,
+            rank: (Class::Primary, 2),
+            below: false,
+            no_primary: false,
+            brings_loser: true,
+        },
         request: "request".into(),
         source: source(3),
         at: 1_735_689_600_000,
@@ -114,7 +144,7 @@ pub(in crate::profile) fn tile() -> impl Strategy<Value = Tile> {
             tile.apply(patch, *ts, &source(*ts));
         }
         for (n, ts) in identifiers {
-            tile.hold(&identifier(n), hash(n), ts, ts + 1);
+            tile.hold(&carried(n), ts, ts + 1, ts + 1);
         }
         ops.into_iter().for_each(|op| tile.remember(op));
         tile
@@ -138,5 +168,6 @@ pub(in crate::profile) fn live() -> impl Strategy<Value = Live> {
         pending,
         releasing,
         ops,
+        ..Live::default()
     })
 }

@@ -90,8 +90,8 @@ impl Attribute {
             Said::Set(value) => self.set(value, &stamp),
             Said::SetOnce(value) => self.set_once(stamp.with(value.clone())),
             Said::Add(number) => self.add(stamp.with(*number)),
-            Said::Min(number) => bound(&mut self.least, stamp.with(*number), |old, new| old < new),
-            Said::Max(number) => bound(&mut self.greatest, stamp.with(*number), |old, new| old > new),
+            Said::Min(number) => self.bound_below(stamp.with(*number)),
+            Said::Max(number) => self.bound_above(stamp.with(*number)),
             Said::Remove(values) => self.remove_entries(values, ts),
             Said::Unset => self.clear(&stamp),
         }
@@ -165,6 +165,16 @@ impl Attribute {
         self.drop_blank_entries();
     }
 
+    /// Takes in a `$min`.
+    pub(super) fn bound_below(&mut self, new: Stamped<Number>) {
+        bound(&mut self.least, new, |old, new| old < new);
+    }
+
+    /// Takes in a `$max`.
+    pub(super) fn bound_above(&mut self, new: Stamped<Number>) {
+        bound(&mut self.greatest, new, |old, new| old > new);
+    }
+
     fn set_once(&mut self, mut new: Stamped<Value>) {
         if let Value::List(values) = &mut new.value {
             let mut seen = BTreeSet::new();
@@ -225,7 +235,7 @@ impl Attribute {
 
     /// Drops what the base already hides in this tile, and so in every fold that this tile takes part in: a fold's base
     /// is never older than this one.
-    fn drop_superseded(&mut self) {
+    pub(super) fn drop_superseded(&mut self) {
         let Some(base) = self.base.as_ref().map(|base| base.ts) else {
             return;
         };
@@ -236,7 +246,7 @@ impl Attribute {
         self.first = None;
     }
 
-    fn drop_blank_entries(&mut self) {
+    pub(super) fn drop_blank_entries(&mut self) {
         self.entries.retain(|entry| entry.added.is_some() || entry.removed.is_some());
     }
 }

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::patch::{GroupPatch, Patch};
-use crate::profile::fold::{Tiles, fold};
+use crate::profile::fold::Tiles;
+use crate::profile::fold::arbitrary::fold;
 use crate::profile::tile::Tile;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};

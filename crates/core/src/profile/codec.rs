@@ -41,6 +41,8 @@ pub struct Rendered {
     pub model: u64,
     /// The two halves of its ETag: what writes set, and the whole answer.
     pub etag: (u64, u64),
+    /// What stands for the identifiers that lead here, sorted.
+    pub hashes: Vec<RowHash>,
 }
 
 /// Why a row could not be read. Holds nothing of the row.
@@ -60,8 +62,7 @@ pub fn encode_ended(profile: &Profile) -> Option<Bytes> {
 
 /// The bytes of a live row.
 pub fn encode_live(live: &Live, rendered: &Rendered) -> Bytes {
-    let mut hashes: Vec<RowHash> = live.hashes().collect();
-    hashes.sort_unstable();
+    let hashes = &rendered.hashes;
     let mut out = Vec::with_capacity(HEAD + HASH * hashes.len() + 2 * rendered.answer.len() + 256);
     out.extend([VERSION, LIVE, if live.is_busy() { BUSY } else { 0 }, 0, 0, 0, 0, 0]);
     for word in [rendered.valid_until, rendered.model, rendered.etag.0, rendered.etag.1] {

@@ -4,8 +4,8 @@
 use super::*;
 use crate::id::Ucid;
 use crate::profile::attribute::Said;
-use crate::profile::fold::arbitrary::{fact, hash, identifier, live, row_ops, source, tiles, ucid};
-use crate::profile::fold::{Tiles, fold};
+use crate::profile::fold::Tiles;
+use crate::profile::fold::arbitrary::{carried, fact, fold, hash, live, rendered_hashes, row_ops, source, tiles, ucid};
 use crate::profile::render::{Name, render};
 use crate::profile::tile::Tile;
 use crate::profile::{Erased, Forward, Pending, RowOp, Sealed};
@@ -16,8 +16,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn rendered() -> impl Strategy<Value = Rendered> {
-    (vec(any::<u8>(), 0..200), any::<u64>(), any::<u64>(), any::<(u64, u64)>())
-        .prop_map(|(answer, valid_until, model, etag)| Rendered { answer: answer.into(), valid_until, model, etag })
+    (vec(any::<u8>(), 0..200), any::<u64>(), any::<u64>(), any::<(u64, u64)>()).prop_map(
+        |(answer, valid_until, model, etag)| Rendered {
+            answer: answer.into(),
+            valid_until,
+            model,
+            etag,
+            hashes: Vec::new(),
+        },
+    )
 }
 
 fn ended() -> impl Strategy<Value = Profile> {
@@ -51,6 +58,7 @@ proptest! {
         rendered in rendered(),
         others in vec(any::<[u8; 16]>().prop_map(RowHash), 0..8),
     ) {
+        let rendered = Rendered { hashes: rendered_hashes(&live.tiles), ..rendered };
         let row = encode_live(&live, &rendered);
         prop_assert!(View::is_live(&row));
         let view = View::new(&row).unwrap();
@@ -59,6 +67,7 @@ proptest! {
             valid_until: view.valid_until(),
             model: view.model(),
             etag: view.etag(),
+            hashes: rendered.hashes.clone(),
         };
         prop_assert_eq!(read, rendered);
         prop_assert_eq!(view.is_busy(), live.is_busy());
@@ -163,7 +172,7 @@ fn a_row_with_any_one_byte_changed_never_panics() {
 fn holding<const N: usize>(identifiers: [u8; N]) -> Tile {
     let mut tile = Tile { created: 1_704_067_200_456, updated: 1_735_689_600_123, ..Tile::default() };
     for n in identifiers {
-        tile.hold(&identifier(n), hash(n), 1_735_689_600_000 + u64::from(n), 1_735_689_600_100);
+        tile.hold(&carried(n), 1_735_689_600_000 + u64::from(n), 1_735_689_600_100, 1_735_689_600_100);
     }
     tile
 }
@@ -218,7 +227,8 @@ fn sample_busy() -> Live {
 fn sample_answer(live: &Live) -> Rendered {
     let name = Name { region: "EU".parse().unwrap(), ucid: ucid(1) };
     let answer = [b"[", &*render(name, &live.tiles, &fold(&live.tiles)), b"]"].concat();
-    Rendered { answer: answer.into(), valid_until: 1_800_000_000_000, model: 7, etag: (0x1111, 0x2222) }
+    let hashes = rendered_hashes(&live.tiles);
+    Rendered { answer: answer.into(), valid_until: 1_800_000_000_000, model: 7, etag: (0x1111, 0x2222), hashes }
 }
 
 fn sample_profiles() -> [(&'static str, Profile); 5] {

@@ -12,9 +12,12 @@
 //! the order in which they came, on how they were grouped before, or on one being given twice.
 
 use super::attribute::{Attribute, Base};
-use super::tile::{Held, Tile};
+use super::holding::Holding;
+use super::tile::Tile;
 use crate::id::Ucid;
 use crate::limits;
+use crate::rules::Rules;
+use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::{Number, Scalar, Source, Stamped, Value};
 use std::cmp::Reverse;
@@ -36,8 +39,19 @@ pub struct Shown {
     pub preferences: BTreeMap<Box<str>, Stamped<Box<str>>>,
     /// Consents by name.
     pub consents: BTreeMap<Box<str>, Stamped<bool>>,
-    /// Identifiers by kind, the last communicated first.
-    pub identifiers: BTreeMap<Box<str>, Vec<Held>>,
+    /// Identifiers by group, the last communicated first.
+    pub identifiers: BTreeMap<Box<str>, Vec<Element>>,
+    /// Until when this is so, if nothing is written.
+    pub valid_until: Ms,
+}
+
+/// One identifier as shown: a value and its hashes share an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// Each kind and value.
+    pub writings: BTreeMap<Box<str>, Box<str>>,
+    /// When it was last communicated.
+    pub ts: Ms,
 }
 
 impl Shown {
@@ -48,22 +62,42 @@ impl Shown {
 
     /// How many identifiers are shown.
     pub fn identifiers(&self) -> usize {
-        self.identifiers.values().map(Vec::len).sum()
+        self.identifiers.values().flatten().map(|element| element.writings.len()).sum()
     }
 }
 
-/// Folds the tiles of one person.
-pub fn fold(tiles: &Tiles) -> Shown {
+/// Folds the tiles of one person, who holds these identifiers.
+pub fn fold(tiles: &Tiles, held: &[Holding<'_>], rules: &Rules, now: Ms) -> Shown {
+    let (consents, lapses) = fold_consents(tiles, rules, now);
+    let leaves = held.iter().filter_map(|holding| holding.held.expires).min();
     Shown {
         created: tiles.values().map(|tile| tile.created).filter(|created| *created > 0).min().unwrap_or(0), // 0: never written
         updated: tiles.values().map(|tile| tile.updated).max().unwrap_or(0),
-        groups: fold_groups(tiles),
+        groups: fold_groups(tiles, rules),
         preferences: newest_by_name(tiles, |tile| &tile.preferences)
             .filter_map(|(name, said)| Some((name.clone(), said.with(said.value.clone()?))))
             .collect(),
-        consents: newest_by_name(tiles, |tile| &tile.consents).map(|(n, said)| (n.clone(), said.clone())).collect(),
-        identifiers: fold_identifiers(tiles),
+        consents,
+        identifiers: fold_identifiers(held),
+        valid_until: leaves.into_iter().chain(lapses).min().unwrap_or(Ms::MAX),
     }
+}
+
+/// The newest of each; a consent that was given is shown for as long as the catalogue says. Also when the next of them
+/// lapses.
+fn fold_consents(tiles: &Tiles, rules: &Rules, now: Ms) -> (BTreeMap<Box<str>, Stamped<bool>>, Option<Ms>) {
+    let mut lapses: Option<Ms> = None;
+    let mut shown = BTreeMap::new();
+    for (name, said) in newest_by_name(tiles, |tile| &tile.consents) {
+        let ttl = if said.value { rules.catalogue.consent_ttl(name) } else { None };
+        let until = ttl.map(|ttl| said.ts.saturating_add(ttl));
+        if until.is_some_and(|until| until <= now) {
+            continue;
+        }
+        lapses = [lapses, until].into_iter().flatten().min();
+        shown.insert(name.clone(), said.clone());
+    }
+    (shown, lapses)
 }
 
 /// How many entries of one list would be shown if there were no bound on them.
@@ -91,20 +125,28 @@ fn parts_of<'a>(tiles: &'a Tiles, group: &str, member: &str) -> (Parts<'a>, Grou
     (parts, newest(removals))
 }
 
-fn fold_groups(tiles: &Tiles) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<Value>>> {
+fn fold_groups(tiles: &Tiles, rules: &Rules) -> BTreeMap<Box<str>, BTreeMap<Box<str>, Stamped<Value>>> {
     let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, group) in tiles.values().flat_map(|tile| &tile.groups) {
         names.entry(name).or_default().extend(group.members.keys().map(|member| &**member));
     }
     let show = |group: &str, members: BTreeSet<&str>| -> BTreeMap<Box<str>, Stamped<Value>> {
+        let whole = rules.catalogue.is_atomic(group).then(|| newest_teller(tiles, group));
         let shown = |member: &str| {
-            let (parts, removed) = parts_of(tiles, group, member);
+            let (mut parts, removed) = parts_of(tiles, group, member);
+            parts.retain(|(ucid, _)| whole.is_none_or(|whole| whole == Some(*ucid)));
             Some((member.into(), fold_attribute(&parts, removed)?))
         };
         members.into_iter().filter_map(shown).collect()
     };
     let groups = names.into_iter().map(|(name, members)| (name.into(), show(name, members)));
     groups.filter(|(_, members)| !members.is_empty()).collect()
+}
+
+/// Whose say an atomic group is: the tile that spoke of it last, of several the first created.
+pub(crate) fn newest_teller(tiles: &Tiles, group: &str) -> Option<Ucid> {
+    let said = tiles.iter().filter_map(|(ucid, tile)| Some((*ucid, tile.groups.get(group)?.newest()?)));
+    said.min_by_key(|(ucid, newest)| (Reverse(*newest), *ucid)).map(|(ucid, _)| ucid)
 }
 
 fn fold_attribute(parts: &Parts<'_>, removed: GroupRemoval<'_>) -> Option<Stamped<Value>> {
@@ -189,14 +231,8 @@ struct Visible<'a> {
 
 /// The entries that count, in the order in which they are shown. A plain value counts only beside others.
 fn visible_entries<'a>(parts: &Parts<'a>, removed: GroupRemoval<'_>) -> Vec<Visible<'a>> {
-    let group_removed = removed.map(|(_, removed)| removed.ts);
-    let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain(group_removed).max().unwrap_or(0);
-    let mut removed: BTreeMap<&Scalar, Ms> = BTreeMap::new();
-    for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
-        let mark = removed.entry(&entry.value).or_default();
-        *mark = (*mark).max(entry.removed.unwrap_or(0));
-    }
-    let gone = |value: &Scalar, at: Ms| at < cleared || removed.get(value).is_some_and(|removed| *removed > at);
+    let hidden = Hidden::of(parts, removed);
+    let gone = |value: &Scalar, at: Ms| hidden.hides(value, at);
 
     let mut visible: BTreeMap<&Scalar, Visible<'a>> = BTreeMap::new();
     for (ucid, entry) in parts.iter().flat_map(|(ucid, attribute)| attribute.entries.iter().map(|e| (*ucid, e))) {
@@ -216,6 +252,54 @@ fn visible_entries<'a>(parts: &Parts<'a>, removed: GroupRemoval<'_>) -> Vec<Visi
     let mut entries: Vec<_> = visible.into_values().collect();
     entries.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.value.cmp(b.value)));
     entries
+}
+
+/// Which additions to a list no longer count: what the whole list, or its group, lost before a moment, and when each entry
+/// was removed.
+struct Hidden {
+    cleared: Ms,
+    removed: BTreeMap<Scalar, Ms>,
+}
+
+impl Hidden {
+    fn of(parts: &Parts<'_>, group_removed: GroupRemoval<'_>) -> Self {
+        let group_removed = group_removed.map(|(_, removed)| removed.ts);
+        let cleared = parts.iter().map(|(_, attribute)| attribute.cleared).chain(group_removed).max().unwrap_or(0);
+        let mut removed: BTreeMap<Scalar, Ms> = BTreeMap::new();
+        for entry in parts.iter().flat_map(|(_, attribute)| &attribute.entries) {
+            if let Some(at) = entry.removed {
+                let mark = removed.entry(entry.value.clone()).or_default();
+                *mark = (*mark).max(at);
+            }
+        }
+        Self { cleared, removed }
+    }
+
+    fn hides(&self, value: &Scalar, at: Ms) -> bool {
+        at < self.cleared || self.removed.get(value).is_some_and(|removed| *removed > at)
+    }
+}
+
+/// Forgets in one tile which additions to lists the whole person hides, before it is made one with another.
+pub(super) fn forget_hidden(tiles: &mut Tiles, tile: Ucid) {
+    let Some(own) = tiles.get(&tile) else { return };
+    let mut groups = own.groups.clone();
+    for (name, group) in &mut groups {
+        for (member, attribute) in &mut group.members {
+            let (parts, removed) = parts_of(tiles, name, member);
+            let hidden = Hidden::of(&parts, removed);
+            for entry in &mut attribute.entries {
+                entry.added.take_if(|added| hidden.hides(&entry.value, added.last.0));
+                if let Some(added) = &mut entry.added
+                    && hidden.hides(&entry.value, added.first.0)
+                {
+                    added.first = added.last;
+                }
+            }
+            attribute.drop_blank_entries();
+        }
+    }
+    tiles.entry(tile).and_modify(|own| own.groups = groups);
 }
 
 fn see<'a>(visible: &mut BTreeMap<&'a Scalar, Visible<'a>>, new: Visible<'a>) {
@@ -243,17 +327,20 @@ fn show_list(parts: &Parts<'_>, entries: Vec<Visible<'_>>) -> Stamped<Value> {
     Stamped { value: Value::List(values), ts, source: source.clone() }
 }
 
-fn fold_identifiers(tiles: &Tiles) -> BTreeMap<Box<str>, Vec<Held>> {
-    let mut by_kind: BTreeMap<Box<str>, Vec<Held>> = BTreeMap::new();
-    for held in tiles.values().flat_map(|tile| &tile.identifiers) {
-        by_kind.entry(held.identifier.kind().into()).or_default().push(held.clone());
+fn fold_identifiers(held: &[Holding<'_>]) -> BTreeMap<Box<str>, Vec<Element>> {
+    let mut groups: BTreeMap<Box<str>, BTreeMap<RowHash, Element>> = BTreeMap::new();
+    for holding in held.iter().filter(|holding| !holding.former) {
+        let (held, group) = (holding.held, groups.entry(holding.group.into()).or_default());
+        let element = group.entry(held.same).or_insert_with(|| Element { writings: BTreeMap::new(), ts: 0 });
+        element.writings.insert(held.identifier.kind().into(), held.identifier.value().into());
+        element.ts = element.ts.max(held.ts);
     }
-    for held in by_kind.values_mut() {
-        let mut seen = BTreeSet::new();
-        held.sort_by(|a, b| (Reverse(a.ts), a.identifier.value()).cmp(&(Reverse(b.ts), b.identifier.value())));
-        held.retain(|held| seen.insert(held.identifier.clone())); // several profiles may hold one value
-    }
-    by_kind
+    let sorted = |elements: BTreeMap<RowHash, Element>| {
+        let mut elements: Vec<Element> = elements.into_values().collect();
+        elements.sort_by(|a, b| (Reverse(a.ts), &a.writings).cmp(&(Reverse(b.ts), &b.writings)));
+        elements
+    };
+    groups.into_iter().map(|(group, elements)| (group, sorted(elements))).collect()
 }
 
 fn newest_by_name<'a, V: 'a>(

@@ -1,12 +1,15 @@
 //! The fold against what it must not depend on, and against a model that keeps everything ever said and reads the
 //! answer off the contract's table.
 
+use super::super::absorb::fold_for_good;
+use super::arbitrary::{carried, fold};
 use super::*;
 use crate::id::Identifier;
 use crate::limits;
 use crate::patch::{GroupPatch, Patch};
 use crate::profile::attribute::Said;
-use arbitrary::{hash, said, source, tile, tiles, ucid};
+use crate::profile::tile::Carried;
+use arbitrary::{said, source, tile, tiles, ucid};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -465,13 +468,14 @@ fn preferences_are_the_newest_and_a_removed_one_is_not_shown() {
 
 #[test]
 fn identifiers_stand_the_last_communicated_first_and_one_that_two_profiles_hold_comes_once() {
-    let held = |value: &str| Identifier::new("email", value).unwrap();
+    let held = |value: &str, n: u8| Carried { identifier: Identifier::new("email", value).unwrap(), ..carried(n) };
     let mut tiles = Tiles::new();
-    tiles.entry(ucid(1)).or_default().hold(&held("old"), hash(1), 5, 5);
-    tiles.entry(ucid(1)).or_default().hold(&held("new"), hash(2), 6, 6);
-    tiles.entry(ucid(2)).or_default().hold(&held("old"), hash(1), 7, 7);
+    tiles.entry(ucid(1)).or_default().hold(&held("old", 1), 5, 5, 5);
+    tiles.entry(ucid(1)).or_default().hold(&held("new", 2), 6, 6, 6);
+    tiles.entry(ucid(2)).or_default().hold(&held("old", 1), 7, 7, 7);
     let shown = fold(&tiles);
-    let emails: Vec<_> = shown.identifiers["email"].iter().map(|held| (held.identifier.value(), held.ts)).collect();
+    let emails: Vec<_> =
+        shown.identifiers["email"].iter().map(|element| (&*element.writings["email"], element.ts)).collect();
     assert_eq!(emails, [("old", 7), ("new", 6)]);
     assert_eq!(shown.identifiers(), 2);
 }
@@ -481,5 +485,23 @@ fn created_is_the_first_and_updated_the_last_of_all() {
     let tile = |created, updated| Tile { created, updated, ..Tile::default() };
     let shown = fold(&Tiles::from([(ucid(1), tile(5, 6)), (ucid(2), tile(3, 9))]));
     assert_eq!((shown.created, shown.updated), (3, 9));
-    assert_eq!(fold(&Tiles::new()), Shown::default());
+    assert_eq!(fold(&Tiles::new()), Shown { valid_until: Ms::MAX, ..Shown::default() });
+}
+
+proptest! {
+    /// Stamps are distinct, and few enough that nothing is summed up: then folding for good is exact.
+    #[test]
+    fn folding_a_tile_into_another_for_good_changes_nothing_that_is_shown(log in in_any_order()) {
+        let tiles = tiles_of(&log);
+        let shown = fold(&tiles);
+        for (into, other) in tiles.keys().flat_map(|into| tiles.keys().map(move |other| (*into, *other))) {
+            if into == other {
+                continue;
+            }
+            let mut folded = tiles.clone();
+            fold_for_good(&mut folded, other, into);
+            prop_assert!(folded[&other].groups.is_empty());
+            prop_assert_eq!(&fold(&folded), &shown);
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! A profile row: its states, what a live one holds, and what it shows.
 //!
-//! `attribute` and `tile` keep what was said, `fold` makes one profile of several tiles, `render` makes the bytes of
+//! `attribute` and `tile` keep what was said, `absorb` makes one tile of two, `fold` makes one profile of several tiles, `render` makes the bytes of
 //! the answer, `codec` the bytes of the row. How rows change is not here but in [`crate::service`].
 
+pub(crate) mod absorb;
 pub mod attribute;
 pub mod codec;
 pub mod fold;
+pub mod holding;
 pub mod render;
 pub mod tile;
 
@@ -14,6 +16,7 @@ use crate::tables::RowHash;
 use crate::time::Ms;
 use fold::Tiles;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use tile::LinkFact;
 
 /// A profile row.
@@ -38,6 +41,13 @@ pub struct Live {
     pub pending: Option<Pending>,
     /// Identifiers that this row no longer lists and whose aliases are being freed.
     pub releasing: Vec<RowHash>,
+    /// Tiles that are being split out of this row, the oldest of which gets its row back.
+    pub split: Option<BTreeSet<Ucid>>,
+    /// The row that these tiles were split out of, until it has dropped them.
+    pub source: Option<Ucid>,
+    /// When a ticket is due that looks whether the person is to be erased, because no identifier leads to them any more,
+    /// or because nothing has been heard of them.
+    pub watch: Option<Ms>,
     /// Operations with an idempotency key that this row has taken in and whose `Op` row may not say so yet.
     pub ops: Vec<RowOp>,
 }
@@ -51,12 +61,12 @@ impl Live {
 
     /// Whether a step of several rows is under way here, so that it must be settled before the next write.
     pub fn is_busy(&self) -> bool {
-        self.pending.is_some() || !self.releasing.is_empty()
+        self.pending.is_some() || !self.releasing.is_empty() || self.split.is_some() || self.source.is_some()
     }
 
-    /// Whether the row lists the identifier of this hash in this tile.
-    pub fn holds(&self, tile: Ucid, hash: RowHash) -> bool {
-        self.tiles.get(&tile).is_some_and(|tile| tile.holds(hash))
+    /// Whether a tile that a redirect led to this row is not here, nor on its way: it was split out since.
+    pub(crate) fn has_lost(&self, tile: Ucid) -> bool {
+        self.pending.is_none() && !self.tiles.contains_key(&tile)
     }
 
     /// Which tile lists the identifier of this hash.
@@ -64,7 +74,7 @@ impl Live {
         self.tiles.iter().find(|(_, tile)| tile.holds(hash)).map(|(ucid, _)| *ucid)
     }
 
-    /// Every identifier that the row lists.
+    /// Every identifier that the row lists, also what has expired.
     pub fn hashes(&self) -> impl Iterator<Item = RowHash> + '_ {
         self.tiles.values().flat_map(|tile| &tile.identifiers).map(|held| held.hash)
     }

@@ -1,7 +1,7 @@
 //! The bytes of an answer: one profile in the shape of contract section 4.
 
-use super::fold::{Shown, Tiles};
-use super::tile::Held;
+use super::fold::{Element, Shown, Tiles};
+use super::tile::Tile;
 use crate::id::{Region, Ucid};
 use crate::time::Ms;
 use crate::value::{Scalar, Stamped, Value};
@@ -28,6 +28,10 @@ pub struct Extras<'a> {
     pub matched: Option<Vec<(&'a str, &'a str)>>,
     /// Where each value came from.
     pub sources: bool,
+    /// Kinds of a write that stayed with another profile.
+    pub not_attached: &'a [Box<str>],
+    /// Kinds of a write whose profile was not joined.
+    pub not_linked: &'a [Box<str>],
 }
 
 /// Who a profile is.
@@ -68,6 +72,13 @@ pub fn render_part(
     if extras.sources {
         render_sources(out.key("sources"), shown, only);
     }
+    for (key, kinds) in [("notAttached", extras.not_attached), ("notLinked", extras.not_linked)] {
+        if !kinds.is_empty() {
+            out.key(key).open('[');
+            kinds.iter().for_each(|kind| out.item().text(kind));
+            out.close(']');
+        }
+    }
     out.key("region").text(name.region.as_str());
     out.key("ucid").text(&name.ucid.to_string());
     out.close('}');
@@ -100,12 +111,19 @@ fn render_groups(out: &mut Json, shown: &Shown, only: Option<&Projection>) {
 
 fn render_identifiers(out: &mut Json, name: Name, tiles: &Tiles, shown: &Shown, only: Option<&Projection>) {
     out.open('{');
-    for (kind, held) in &shown.identifiers {
-        if only.is_none_or(|only| only.ids.contains(kind)) {
-            render_kind(out.key(kind), kind, held);
+    for (group, elements) in &shown.identifiers {
+        let whole = only.is_none_or(|only| only.ids.contains(group));
+        let wanted = |kind: &str| whole || only.is_some_and(|only| only.ids.contains(kind));
+        let mut elements =
+            elements.iter().filter(|element| element.writings.keys().any(|kind| wanted(kind))).peekable();
+        if elements.peek().is_some() {
+            out.key(group).open('[');
+            elements.for_each(|element| render_element(out.item(), element, &wanted));
+            out.close(']');
         }
     }
-    let mut linked = tiles.keys().filter(|tile| **tile != name.ucid).peekable();
+    let apart = |(ucid, tile): &(&Ucid, &Tile)| **ucid != name.ucid && tile.folded.is_none();
+    let mut linked = tiles.iter().filter(apart).map(|(ucid, _)| ucid).peekable();
     if linked.peek().is_some() && only.is_none_or(|only| only.ids.contains("linkedUcid")) {
         out.key("linkedUcid").open('[');
         linked.for_each(|ucid| out.item().text(&ucid.to_string()));
@@ -114,15 +132,13 @@ fn render_identifiers(out: &mut Json, name: Name, tiles: &Tiles, shown: &Shown, 
     out.close('}');
 }
 
-fn render_kind(out: &mut Json, kind: &str, held: &[Held]) {
-    out.open('[');
-    for held in held {
-        out.item().open('{');
-        out.key(kind).text(held.identifier.value());
-        out.stamp(held.ts);
-        out.close('}');
+fn render_element(out: &mut Json, element: &Element, wanted: &dyn Fn(&str) -> bool) {
+    out.open('{');
+    for (kind, value) in element.writings.iter().filter(|(kind, _)| wanted(kind)) {
+        out.key(kind).text(value);
     }
-    out.close(']');
+    out.stamp(element.ts);
+    out.close('}');
 }
 
 fn render_matched(out: &mut Json, matched: &[(&str, &str)]) {

@@ -5,13 +5,16 @@ use super::*;
 use crate::id::Identifier;
 use crate::patch::{GroupPatch, Patch};
 use crate::profile::attribute::Said;
-use crate::profile::fold::arbitrary::{hash, name, tiles};
-use crate::profile::fold::fold;
-use crate::profile::tile::Tile;
+use crate::profile::fold::arbitrary::{carried, fold, name, tiles};
+use crate::profile::tile::{Carried, Tile};
 use proptest::prelude::*;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+
+fn held(kind: &str, value: &str, n: u8) -> Carried {
+    Carried { identifier: Identifier::new(kind, value).unwrap(), ..carried(n) }
+}
 
 const JANE: &str = "01941f29-7c00-7c1d-9e02-7d5b1a90c6f4";
 const LINKED: &str = "6f1c0f0e-1111-7222-8333-444455556666";
@@ -41,12 +44,12 @@ fn jane() -> Tiles {
     let gdpr = BTreeMap::from([("gdpr_advertising".into(), true), ("gdpr_profiling".into(), false)]);
     say(1_735_689_600_000, "web", Patch { consents: gdpr, ..Patch::default() });
     let mut hold = |kind: &str, value: &str, n: u8, ts: Ms| {
-        jane.hold(&Identifier::new(kind, value).unwrap(), hash(n), ts, ts);
+        jane.hold(&held(kind, value, n), ts, ts, ts);
     };
     hold("email_sha256_lowercase", "b4c9", 1, 1_735_689_600_000);
     hold("AdId", "38400000-8cf0-11bd-b23e-10b96e40000d", 2, 1_730_000_000_000);
     let mut linked = Tile { created: 1_720_000_000_000, updated: 1_730_000_000_001, ..Tile::default() };
-    linked.hold(&Identifier::new("AdId", "later").unwrap(), hash(3), 1_730_000_000_001, 1);
+    linked.hold(&held("AdId", "later", 3), 1_730_000_000_001, 1, 1);
     Tiles::from([(who().ucid, jane), (LINKED.parse().unwrap(), linked)])
 }
 
@@ -78,7 +81,7 @@ fn a_whole_profile_byte_by_byte() {
         r#""loyalty":{"points":1280,"tier":"gold","_ts":"1735000000000"}},"#,
         r#""ids":{"AdId":[{"AdId":"later","_ts":"1730000000001"},"#,
         r#"{"AdId":"38400000-8cf0-11bd-b23e-10b96e40000d","_ts":"1730000000000"}],"#,
-        r#""email_sha256_lowercase":[{"email_sha256_lowercase":"b4c9","_ts":"1735689600000"}],"#,
+        r#""email":[{"email_sha256_lowercase":"b4c9","_ts":"1735689600000"}],"#,
         r#""linkedUcid":["6f1c0f0e-1111-7222-8333-444455556666"]},"#,
         r#""mkt_preferences":{"sms_optin":{"sms_optin":"yes","_ts":"1735689600000"}},"#,
         r#""consent":{"gdpr_advertising":{"gdpr_advertising":"yes","_ts":"1735689600000"},"#,
@@ -113,7 +116,7 @@ fn values_of_every_type() {
 fn names_and_values_are_escaped() {
     let mut tile = Tile::default();
     tile.apply(&member("a\"b", "c\\d", plain("line\nbreak \u{1} \"quoted\" ü")), 1, &"crm".into());
-    tile.hold(&Identifier::new("user_id", "a\"},{").unwrap(), hash(1), 1, 1);
+    tile.hold(&held("user_id", "a\"},{", 1), 1, 1, 1);
     let rendered = whole(&Tiles::from([(who().ucid, tile)]));
     assert!(rendered.contains(r#"{"a\"b":{"c\\d":"line\nbreak \u0001 \"quoted\" ü","_ts":"1"}}"#), "{rendered}");
     assert!(rendered.contains(r#"{"user_id":[{"user_id":"a\"},{","_ts":"1"}]}"#), "{rendered}");
@@ -170,7 +173,8 @@ fn linked_ucids_are_not_shown_unless_asked_for() {
 
 #[test]
 fn matched_says_what_found_the_profile() {
-    let extras = Extras { matched: Some(vec![("AdId", "later"), ("ucid", LINKED)]), sources: false };
+    let extras =
+        Extras { matched: Some(vec![("AdId", "later"), ("ucid", LINKED)]), sources: false, ..Extras::default() };
     let shown = part(&jane(), &Projection::default(), &extras);
     let expected = json!([{"kind": "AdId", "value": "later"}, {"kind": "ucid", "value": LINKED}]);
     assert_eq!(shown["matched"], expected);
@@ -179,7 +183,7 @@ fn matched_says_what_found_the_profile() {
 
 #[test]
 fn sources_say_where_each_value_came_from() {
-    let extras = Extras { matched: None, sources: true };
+    let extras = Extras { matched: None, sources: true, ..Extras::default() };
     let shown: Json = serde_json::from_slice(&render_part(who(), &jane(), &fold(&jane()), None, &extras)).unwrap();
     let expected = json!({
         "profile.age": {"source": "crm", "_ts": "1735689600000"},
@@ -196,7 +200,7 @@ fn sources_say_where_each_value_came_from() {
 #[test]
 fn sources_are_those_of_what_is_shown() {
     let only = Projection { profile: names(["tier"]), consent: names(["gdpr_profiling"]), ..Projection::default() };
-    let shown = part(&jane(), &only, &Extras { matched: None, sources: true });
+    let shown = part(&jane(), &only, &Extras { matched: None, sources: true, ..Extras::default() });
     let sources: BTreeSet<_> = shown["sources"].as_object().unwrap().keys().collect();
     assert!(sources.into_iter().eq(["consent.gdpr_profiling", "profile.loyalty.tier"]));
 }
@@ -208,7 +212,8 @@ fn dots_in_names_do_not_make_two_paths_one() {
         tile.apply(&member(group, name, plain("x")), 1, &"crm".into());
     }
     let tiles = Tiles::from([(who().ucid, tile)]);
-    let rendered = render_part(who(), &tiles, &fold(&tiles), None, &Extras { matched: None, sources: true });
+    let rendered =
+        render_part(who(), &tiles, &fold(&tiles), None, &Extras { matched: None, sources: true, ..Extras::default() });
     let Strict(json) = serde_json::from_slice(&rendered).unwrap();
     let paths: BTreeSet<_> = json["sources"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [r"profile.a.b", r"profile.a.b\.c", r"profile.a\.b", r"profile.a\.b.c", r"profile.a\\\.b"];
@@ -293,7 +298,7 @@ proptest! {
         matched in "\\PC{0,9}",
     ) {
         let shown = fold(&tiles);
-        let extras = Extras { matched: Some(vec![("email", &matched)]), sources: true };
+        let extras = Extras { matched: Some(vec![("email", &matched)]), sources: true, ..Extras::default() };
         let rendered = render_part(who(), &tiles, &shown, None, &extras);
         let Strict(whole) = serde_json::from_slice(&rendered).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&whole["matched"], &json!([{"kind": "email", "value": matched}]));

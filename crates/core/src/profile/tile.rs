@@ -4,11 +4,12 @@ use super::attribute::{Attribute, Said};
 use crate::id::{Identifier, Ucid};
 use crate::limits;
 use crate::patch::{GroupPatch, Patch};
+use crate::strategy::{Grounds, Why};
 use crate::tables::RowHash;
 use crate::time::Ms;
 use crate::value::{Source, Stamped};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An identifier that a tile holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +18,72 @@ pub struct Held {
     pub identifier: Identifier,
     /// What stands for it in keys.
     pub hash: RowHash,
+    /// What all writings of this one identifier have in common: the raw value and its hashes.
+    pub same: RowHash,
     /// When it was last communicated, by the writes' own stamps.
     pub ts: Ms,
     /// When it was last received, by the server's clock.
     pub received: Ms,
+    /// When it was last received as a value to be shown; of several the newest are.
+    pub current: Ms,
+    /// Displaced by another value of this tile: not shown, and no reason to merge.
+    pub former: bool,
+    /// When it leaves, by the server's clock.
+    pub expires: Option<Ms>,
+}
+
+/// An identifier as a record carries it.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// The identifier.
+    pub identifier: Identifier,
+    /// What stands for it in keys.
+    pub hash: RowHash,
+    /// What all writings of it have in common.
+    pub same: RowHash,
+    /// Days from receipt after which it leaves, as a moment.
+    pub expires: Option<Ms>,
+    /// Whether it is carried as a former value, and stays one.
+    pub former: bool,
+}
+
+/// A link that was refused, kept so that it can be explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLink {
+    /// The profile that was left alone.
+    pub other: Ucid,
+    /// The kind of the identifier that led there.
+    pub kind: Box<str>,
+    /// What stands for it; its value may be another's.
+    pub identifier: RowHash,
+    /// Why.
+    pub why: Why,
+    /// The request.
+    pub request: Box<str>,
+    /// The source of that request.
+    pub source: Source,
+    /// When, by the clock of the node that refused it.
+    pub at: Ms,
+}
+
+impl Held {
+    fn new(carried: &Carried) -> Self {
+        Self {
+            identifier: carried.identifier.clone(),
+            hash: carried.hash,
+            same: carried.same,
+            ts: 0,
+            received: 0,
+            current: 0,
+            former: true,
+            expires: carried.expires,
+        }
+    }
+
+    /// Whether it has left by a moment.
+    pub fn is_expired(&self, now: Ms) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
 }
 
 /// What one tile says of one group of attributes.
@@ -32,14 +95,26 @@ pub struct Group {
     pub members: BTreeMap<Box<str>, Attribute>,
 }
 
+impl Group {
+    /// The newest stamp of all that it says.
+    pub fn newest(&self) -> Option<Ms> {
+        let removed = self.removed.as_ref().map(|removed| removed.ts);
+        self.members.values().map(Attribute::newest).chain(removed).max()
+    }
+}
+
 /// What joined a tile to another: kept so that a merge can be explained and undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFact {
     /// The tile of the other side by way of which this one came.
     pub via: Ucid,
+    /// The identifier that brought the other side, by its hash.
+    pub by: RowHash,
     /// What stands for the identifiers of the record that named both. Not their values: one of them may belong to
     /// somebody who is deleted while the link is under way, or to nobody. Who explains finds the values in the tiles.
     pub identifiers: Vec<RowHash>,
+    /// On what grounds; evaluated again before the merge.
+    pub grounds: Grounds,
     /// The request that caused it.
     pub request: Box<str>,
     /// The source of that request.
@@ -65,6 +140,15 @@ pub struct Tile {
     pub consents: BTreeMap<Box<str>, Stamped<bool>>,
     /// What brought it into another profile.
     pub link: Option<LinkFact>,
+    /// Tiles that it must not meet: they were split.
+    pub apart: BTreeSet<Ucid>,
+    /// Values of other tiles that a value of this one displaced, and when.
+    pub displaced: BTreeMap<RowHash, Ms>,
+    /// Folded into this tile for good: what it said is said there, and it can no longer be split out. Its identifiers
+    /// stay with it, and its UCID still leads here.
+    pub folded: Option<Ucid>,
+    /// Links that were refused, the newest last; at most [`limits::REFUSED_LINKS`].
+    pub refused: Vec<RefusedLink>,
     /// The last operations that wrote it, the newest last; at most [`limits::TILE_OPS`].
     pub ops: Vec<u64>,
 }
@@ -88,19 +172,44 @@ impl Tile {
     }
 
     /// Holds an identifier, or hears of it again.
-    pub fn hold(&mut self, identifier: &Identifier, hash: RowHash, ts: Ms, received: Ms) {
-        match self.identifiers.iter_mut().find(|held| held.hash == hash) {
-            Some(held) => {
-                held.ts = held.ts.max(ts);
-                held.received = held.received.max(received);
-            }
-            None => self.identifiers.push(Held { identifier: identifier.clone(), hash, ts, received }),
+    pub fn hold(&mut self, carried: &Carried, ts: Ms, received: Ms, current: Ms) {
+        let place = self.identifiers.iter().position(|held| held.hash == carried.hash).unwrap_or_else(|| {
+            self.identifiers.push(Held::new(carried));
+            self.identifiers.len() - 1
+        });
+        let held = &mut self.identifiers[place];
+        held.ts = held.ts.max(ts);
+        held.received = held.received.max(received);
+        held.same = carried.same;
+        held.expires = carried.expires;
+        if !carried.former {
+            held.current = held.current.max(current);
+            held.former = false;
+        }
+    }
+
+    /// Remembers a link that was refused. The same refusal again changes nothing.
+    pub fn refuse(&mut self, refused: RefusedLink) {
+        let known = |old: &RefusedLink| {
+            (old.other, old.identifier, &old.why) == (refused.other, refused.identifier, &refused.why)
+        };
+        if self.refused.iter().any(known) {
+            return;
+        }
+        self.refused.push(refused);
+        if self.refused.len() > limits::REFUSED_LINKS {
+            self.refused.remove(0);
         }
     }
 
     /// Whether it holds the identifier of this hash.
     pub fn holds(&self, hash: RowHash) -> bool {
         self.identifiers.iter().any(|held| held.hash == hash)
+    }
+
+    /// When it was last heard of, by the server's clock.
+    pub fn heard(&self) -> Ms {
+        self.identifiers.iter().map(|held| held.received).chain([self.updated]).max().unwrap_or(0)
     }
 
     /// Remembers that an operation wrote it.

@@ -77,6 +77,13 @@ impl Tenant<'_> {
     /// [`Code::AlreadyDeleted`] where nobody was found and somebody had been deleted before.
     pub async fn delete(&self, delete: &Delete) -> Result<Deleted, Error> {
         let identity = self.identity(delete.region);
+        let primary = |sought: &Sought| match sought {
+            Sought::Ucid(_) => true,
+            Sought::Identifier(identifier) => self.rules().rule(identifier.kind()).is_primary(),
+        };
+        if !delete.sought.iter().all(primary) {
+            return Err(Code::NotPrimary.into());
+        }
         let deletion = match identity.begin_delete(delete).await? {
             BeginDelete::Go(deletion) => deletion,
             BeginDelete::Done(deleted) => return Ok(deleted),
@@ -191,11 +198,11 @@ impl Identity<'_> {
 
     async fn erase_sought(&self, sought: &Sought, deletion: u128, doubtful: &mut bool) -> Result<Erasure, Error> {
         for _ in 0..limits::ROUNDS {
-            let lead = match sought {
-                Sought::Identifier(identifier) => self.resolve(self.hash(identifier)).await?,
-                Sought::Ucid(ucid) => self.resolve_ucid(*ucid).await?,
-            };
-            let Some(root) = lead.root.as_ref().filter(|root| root.version.is_some()) else {
+            let lead = self.resolve_sought(sought).await?;
+            if self.is_blocked(sought, &lead) {
+                return Ok(Erasure::Nobody);
+            }
+            let Some(root) = lead.roots().find(|root| root.version.is_some()) else {
                 let erasure = nobody(&lead, deletion);
                 if let Erasure::Done(ucid) = erasure {
                     // Its own work, whose answer was lost: it may have come after its ticket was looked at.
@@ -207,7 +214,7 @@ impl Identity<'_> {
                 self.settle(root.ucid).await?;
                 continue;
             }
-            if !lead.held && !root.live.is_busy() {
+            if lead.holder().is_none() && !root.live.is_busy() {
                 return Ok(nobody(&lead, deletion));
             }
             match self.erase_row(root, deletion).await? {
@@ -223,8 +230,35 @@ impl Identity<'_> {
         Err(Code::Contention.into())
     }
 
+    /// A blocked value names nobody, so nobody is deleted by it.
+    fn is_blocked(&self, sought: &Sought, lead: &Lead) -> bool {
+        match sought {
+            Sought::Ucid(_) => false,
+            Sought::Identifier(identifier) => lead.alias.blocked.is_some() || self.rules.blocks(identifier),
+        }
+    }
+
+    /// Where a value leads, in whatever writing somebody is found by it.
+    pub(crate) async fn resolve_sought(&self, sought: &Sought) -> Result<Lead, Error> {
+        let identifier = match sought {
+            Sought::Ucid(ucid) => return Ok(self.resolve_ucid(*ucid).await?),
+            Sought::Identifier(identifier) => identifier,
+        };
+        let mut found = Lead::default();
+        for identifier in self.rules.expand(identifier) {
+            let lead = self.resolve(self.hash(&identifier)).await?;
+            if lead.holder().is_some() {
+                return Ok(lead);
+            }
+            if found.erased.is_none() && found.roots().next().is_none() {
+                found = lead;
+            }
+        }
+        Ok(found)
+    }
+
     /// The moment of deletion.
-    async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
+    pub(crate) async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
         self.leave_ticket(Task::Clean, root.ucid).await?;
         let erased = Erased {
             at: self.service.clock.now().max(root.live.newest()),
@@ -250,18 +284,21 @@ impl Identity<'_> {
         stream::iter(freed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
         self.leave_ticket_for(Task::Bury, ucid, time::end_of_next_year(erased.at)).await?;
         let cleaned = Profile::Erased(Erased { cleaned: true, ..erased });
-        self.swap(ucid, version, &cleaned).await?;
-        Ok(())
+        match self.swap(ucid, version, &cleaned).await? {
+            Swap::Unknown => Err(Code::StoreUnknown.into()), // so that the ticket stays
+            Swap::Done(_) | Swap::Conflict => Ok(()),
+        }
     }
 
     /// Turns the alias of an erased person into a tombstone, unless it has been claimed by another since.
     async fn entomb(&self, hash: RowHash, tiles: &[Ucid], tombstone: Tombstone) -> Result<(), Error> {
         for _ in 0..limits::ROUNDS {
             let (version, alias) = self.alias(hash).await?;
-            if !alias.owner.is_some_and(|owner| tiles.contains(&owner)) {
+            if !alias.owners.iter().any(|owner| tiles.contains(owner)) {
                 return Ok(());
             }
-            let entombed = Alias { owner: None, erased: Some(tombstone) };
+            let owners = alias.owners.iter().copied().filter(|owner| !tiles.contains(owner)).collect();
+            let entombed = Alias { owners, erased: Some(tombstone), ..alias };
             if self.swap_alias(hash, version, &entombed).await?.is_done() {
                 return Ok(());
             }
@@ -277,7 +314,8 @@ impl Identity<'_> {
         };
         let store = self.service.records.store();
         for hash in &erased.aliases {
-            if let (Some(version), Alias { owner: None, erased: Some(tombstone) }) = self.alias(*hash).await?
+            if let (Some(version), Alias { owners, erased: Some(tombstone), .. }) = self.alias(*hash).await?
+                && owners.is_empty()
                 && tombstone.ucid == ucid
             {
                 store.remove(&tables::alias(self.region, *hash), version).await?;

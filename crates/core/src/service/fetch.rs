@@ -3,16 +3,20 @@
 //! The common case reads two rows, the alias and the profile, sees in the profile's head that it lists the identifier,
 //! and sends the answer that stands in it. Everything else (a merge under way, a projection) goes the long way round.
 
-use super::identity::{Identity, MODEL, Root};
+use super::identity::{End, Identity, Root};
 use super::{Service, Tenant};
 use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::profile::codec::{self, View};
 use crate::profile::fold::fold;
+use crate::profile::holding::holdings;
 use crate::profile::render::{Extras, Name, Projection, render_part};
 use crate::profile::{Live, Profile};
+use crate::rules::Rules;
+use crate::strategy::{Class, Rule};
 use crate::tables::{self, RowHash};
+use crate::time::Ms;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -26,7 +30,7 @@ pub enum Sought {
 }
 
 /// A search (contract section 4).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Search {
     /// The regions to look in, in order.
     pub regions: Vec<Region>,
@@ -38,6 +42,8 @@ pub struct Search {
     pub matched: bool,
     /// Whether to say where each value came from.
     pub sources: bool,
+    /// Whether a value that sits on several people finds them all, the last to communicate it first, at most five.
+    pub allow_shared: bool,
 }
 
 /// What a search found.
@@ -83,74 +89,148 @@ impl Tenant<'_> {
     /// The profiles that these values lead to, in the order in which they were first matched, each once. Nothing found
     /// is an empty array, not an error.
     pub async fn fetch(&self, search: &Search) -> Result<Found, Error> {
-        let whole = search.only.is_none() && !search.matched && !search.sources;
         let mut hits: Vec<Hit<'_>> = Vec::with_capacity(1);
         for sought in &search.sought {
             for region in &search.regions {
-                let identity = self.identity(*region);
-                let Some(hit) = identity.find(sought, whole).await? else {
-                    continue;
-                };
-                match hits.iter_mut().find(|old| old.region == hit.region && old.ucid == hit.ucid) {
-                    Some(old) => old.by.push(sought),
-                    None => hits.push(hit),
-                }
+                self.identity(*region).find(sought, search, &mut hits).await?;
             }
         }
         let etag = if let [hit] = hits.as_slice() { Some(hit.etag) } else { None };
-        Ok(Found { count: hits.len(), etag, body: body(search, whole, hits) })
+        Ok(Found { count: hits.len(), etag, body: body(search, self.rules(), hits, self.service.clock.now()) })
     }
 }
 
-impl<'a> Identity<'_> {
+impl Search {
+    /// Whether the ready-made answers are all that is wanted.
+    fn is_whole(&self) -> bool {
+        self.only.is_none() && !self.matched && !self.sources
+    }
+}
+
+impl Identity<'_> {
     /// The whole profile that a tile has come to, under its name and ETag by then.
     pub(super) async fn show(&self, tile: Ucid) -> Result<Option<(Ucid, Option<ETag>, Bytes)>, Error> {
-        let sought = Sought::Ucid(tile);
-        let found = self.find(&sought, true).await?;
-        Ok(found.map(|hit| (hit.ucid, Some(hit.etag), hit.answer)))
+        let (sought, mut hits) = (Sought::Ucid(tile), Vec::new());
+        self.find(&sought, &Search::default(), &mut hits).await?;
+        Ok(hits.pop().map(|hit| (hit.ucid, Some(hit.etag), hit.answer)))
     }
 
-    async fn find(&self, sought: &'a Sought, whole: bool) -> Result<Option<Hit<'a>>, Error> {
-        let hash = match sought {
-            Sought::Identifier(identifier) => Some(self.hash(identifier)),
-            Sought::Ucid(_) => None,
+    async fn find<'a>(&self, sought: &'a Sought, search: &Search, hits: &mut Vec<Hit<'a>>) -> Result<(), Error> {
+        let identifier = match sought {
+            Sought::Ucid(ucid) => return self.find_tile(*ucid, None, sought, search, hits).await,
+            Sought::Identifier(identifier) => identifier,
         };
-        let by = || vec![sought];
+        let rule = self.rules.rule(identifier.kind());
+        let writings = self.rules.expand(identifier);
+        let blocked = self.rules.blocks(identifier) || writings.iter().any(|writing| self.rules.blocks(writing));
+        if rule.class == Class::Disabled || blocked {
+            return Ok(());
+        }
+        let mut leads = Vec::with_capacity(writings.len());
+        for writing in &writings {
+            let hash = self.hash(writing);
+            leads.push((hash, self.alias(hash).await?.1));
+        }
+        // A value and its hashes are one identifier, and blocked together.
+        if leads.iter().any(|(_, alias)| alias.blocked.is_some()) {
+            return Ok(());
+        }
+        for (hash, alias) in leads {
+            match alias.owners.as_slice() {
+                [] => {}
+                [tile] => self.find_tile(*tile, Some(hash), sought, search, hits).await?,
+                _ => self.find_shared(hash, rule, sought, search, hits).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A value that several tiles have claimed: a primary one leads to who communicated it last, another to nobody if it
+    /// sits on several people, unless the search allows that.
+    async fn find_shared<'a>(
+        &self,
+        hash: RowHash,
+        rule: Rule,
+        sought: &'a Sought,
+        search: &Search,
+        hits: &mut Vec<Hit<'a>>,
+    ) -> Result<(), Error> {
+        let most = if rule.is_primary() { 1 } else { limits::SHARED_FOUND };
+        let holders = self.seen_holders(hash).await?;
+        let one = holders.iter().all(|(_, root)| *root == holders[0].1);
+        if !one && !rule.is_primary() && !search.allow_shared {
+            return Ok(());
+        }
+        for (tile, _) in holders.iter().take(most) {
+            self.find_tile(*tile, Some(hash), sought, search, hits).await?;
+        }
+        Ok(())
+    }
+
+    /// The tiles that hold an identifier, the last to communicate it first, and whose they are as a reader sees the rows:
+    /// also a loser's that is sealed and not yet absorbed.
+    async fn seen_holders(&self, hash: RowHash) -> Result<Vec<(Ucid, Ucid)>, Error> {
+        let alias = self.alias(hash).await?.1;
+        let mut holders = Vec::new();
+        for tile in alias.owners.iter().rev() {
+            if let Some(root) = self.seen(*tile).await?
+                && self.shows(&root.live, *tile, Some(hash))
+            {
+                holders.push((*tile, root.ucid));
+            }
+        }
+        Ok(holders)
+    }
+
+    /// The person that a tile has come to, as a reader sees the row.
+    async fn seen(&self, tile: Ucid) -> Result<Option<Root>, Error> {
         for _ in 0..limits::ROUNDS {
-            let tile = match (sought, hash) {
-                (Sought::Ucid(ucid), _) => *ucid,
-                (_, Some(hash)) => match self.alias(hash).await?.1.owner {
-                    Some(tile) => tile,
-                    None => return Ok(None),
-                },
-                _ => return Ok(None),
-            };
-            match self.look(tile, hash, whole).await? {
-                Look::Nothing => return Ok(None),
-                Look::Ready(ucid, etag, answer) => {
-                    return Ok(Some(Hit { region: self.region, ucid, etag, answer, live: None, by: by() }));
-                }
-                Look::Row(root) => {
-                    let Some(root) = self.with_sealed(root).await? else {
-                        continue;
-                    };
-                    if !lists(&root.live, tile, hash) {
-                        return Ok(None);
-                    }
-                    let made = self.render(root.ucid, &root.live);
-                    let (ucid, live) = (root.ucid, Some(root.live));
-                    return Ok(Some(Hit {
-                        region: self.region,
-                        ucid,
-                        etag: made.etag.into(),
-                        answer: made.answer,
-                        live,
-                        by: by(),
-                    }));
-                }
+            let End::Live(root) = self.follow(tile).await? else { return Ok(None) };
+            if let Some(root) = self.as_seen(root).await? {
+                return Ok(Some(root));
             }
         }
         Err(Code::Contention.into())
+    }
+
+    /// The person that a tile has come to, if they hold the identifier.
+    async fn find_tile<'a>(
+        &self,
+        tile: Ucid,
+        hash: Option<RowHash>,
+        sought: &'a Sought,
+        search: &Search,
+        hits: &mut Vec<Hit<'a>>,
+    ) -> Result<(), Error> {
+        for _ in 0..limits::ROUNDS {
+            let (ucid, etag, answer, live) = match self.look(tile, hash, search.is_whole()).await? {
+                Look::Nothing => return Ok(()),
+                Look::Ready(ucid, etag, answer) => (ucid, etag, answer, None),
+                Look::Row(root) => {
+                    let Some(root) = self.as_seen(root).await? else { continue };
+                    if !self.shows(&root.live, tile, hash) {
+                        return Ok(());
+                    }
+                    let made = self.render(root.ucid, &root.live);
+                    (root.ucid, made.etag.into(), made.answer, Some(root.live))
+                }
+            };
+            match hits.iter_mut().find(|old| old.region == self.region && old.ucid == ucid) {
+                // A value may lead there by each of its writings, and is told once.
+                Some(old) if old.by.contains(&sought) => {}
+                Some(old) => old.by.push(sought),
+                None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: vec![sought] }),
+            }
+            return Ok(());
+        }
+        Err(Code::Contention.into())
+    }
+
+    fn shows(&self, live: &Live, tile: Ucid, hash: Option<RowHash>) -> bool {
+        match hash {
+            Some(hash) => self.holdings(live).iter().any(|holding| holding.held.hash == hash),
+            None => live.tiles.contains_key(&tile),
+        }
     }
 
     /// Follows a tile to its live row, and takes the answer from that row's head where it may.
@@ -163,17 +243,21 @@ impl<'a> Identity<'_> {
             };
             if View::is_live(&row.value) {
                 let view = View::new(&row.value).map_err(crate::store::StoreError::from)?;
-                let current = !view.is_busy() && view.model() == MODEL && is_valid(self.service, &view);
-                if current && hash.is_some_and(|hash| !view.lists(hash)) {
+                let current = !view.is_busy() && view.model() == self.rules.stamp() && is_valid(self.service, &view);
+                let lists = hash.map(|hash| view.lists(hash));
+                if current && lists == Some(false) && ucid == tile {
                     return Ok(Look::Nothing);
                 }
-                if current && whole {
+                if current && whole && (lists == Some(true) || ucid == tile) {
                     return Ok(Look::Ready(ucid, view.etag().into(), view.answer()));
                 }
             }
             ucid = match codec::decode(&row.value).map_err(crate::store::StoreError::from)? {
+                // The tile was split out since the redirect was read: the way is walked again.
+                Profile::Live(live) if ucid != tile && live.has_lost(tile) => tile,
                 Profile::Live(live) => {
-                    return Ok(Look::Row(Root { ucid, version: Some(row.version), live: Arc::new(live) }));
+                    let root = Root { ucid, version: Some(row.version), live: Arc::new(live) };
+                    return Ok(Look::Row(self.parted(&root, tile).await?.unwrap_or(root)));
                 }
                 Profile::Sealed(sealed) => sealed.to,
                 Profile::Forward(forward) => forward.to,
@@ -199,14 +283,8 @@ fn is_valid(service: &Service, view: &View<'_>) -> bool {
     until == u64::MAX || service.clock.now() < until
 }
 
-fn lists(live: &Live, tile: Ucid, hash: Option<RowHash>) -> bool {
-    match hash {
-        Some(hash) => live.holder(hash).is_some(),
-        None => live.tiles.contains_key(&tile),
-    }
-}
-
-fn body(search: &Search, whole: bool, mut hits: Vec<Hit<'_>>) -> Bytes {
+fn body(search: &Search, rules: &Rules, mut hits: Vec<Hit<'_>>, now: Ms) -> Bytes {
+    let whole = search.is_whole();
     if whole && hits.len() == 1 {
         return hits.pop().map_or_else(Bytes::new, |hit| hit.answer);
     }
@@ -216,7 +294,7 @@ fn body(search: &Search, whole: bool, mut hits: Vec<Hit<'_>>) -> Bytes {
             out.push(b',');
         }
         match &hit.live {
-            Some(live) if !whole => out.extend(part(search, &hit, live)),
+            Some(live) if !whole => out.extend(part(search, &hit, live, rules, now)),
             _ => out.extend_from_slice(&hit.answer[1..hit.answer.len() - 1]),
         }
     }
@@ -224,7 +302,7 @@ fn body(search: &Search, whole: bool, mut hits: Vec<Hit<'_>>) -> Bytes {
     out.into()
 }
 
-fn part(search: &Search, hit: &Hit<'_>, live: &Live) -> Vec<u8> {
+fn part(search: &Search, hit: &Hit<'_>, live: &Live, rules: &Rules, now: Ms) -> Vec<u8> {
     let texts: Vec<String> = hit
         .by
         .iter()
@@ -235,12 +313,8 @@ fn part(search: &Search, hit: &Hit<'_>, live: &Live) -> Vec<u8> {
         Sought::Identifier(identifier) => (identifier.kind(), identifier.value()),
         Sought::Ucid(_) => ("ucid", ucids.next().map_or("", String::as_str)),
     });
-    let extras = Extras { matched: search.matched.then(|| matched.collect()), sources: search.sources };
-    render_part(
-        Name { region: hit.region, ucid: hit.ucid },
-        &live.tiles,
-        &fold(&live.tiles),
-        search.only.as_ref(),
-        &extras,
-    )
+    let shown = fold(&live.tiles, &holdings(&live.tiles, rules, now), rules, now);
+    let extras =
+        Extras { matched: search.matched.then(|| matched.collect()), sources: search.sources, ..Extras::default() };
+    render_part(Name { region: hit.region, ucid: hit.ucid }, &live.tiles, &shown, search.only.as_ref(), &extras)
 }

@@ -14,11 +14,15 @@ use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::limits;
 use crate::profile::fold::Tiles;
+use crate::profile::holding::Holding;
 use crate::profile::tile::LinkFact;
 use crate::profile::{Forward, Live, Pending, Profile, Sealed};
 use crate::records::Swap;
+use crate::service::draft::within_limits;
+use crate::service::split::are_apart;
 use crate::service::sweep::Task;
-use crate::store::Version;
+use crate::strategy::{Holds, Rule, Why, judge};
+use crate::tables::RowHash;
 use std::sync::Arc;
 
 impl Identity<'_> {
@@ -37,7 +41,7 @@ impl Identity<'_> {
         self.leave_ticket(Task::Settle, winner.ucid).await?;
         let mut live = Live::clone(&winner.live);
         live.pending = Some(Pending { loser: loser.ucid, fact });
-        let swap = self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?;
+        let swap = self.swap_live(winner, live).await?;
         *begun |= swap != Swap::Conflict;
         if swap.is_done() {
             self.settle(winner.ucid).await?;
@@ -55,7 +59,7 @@ impl Identity<'_> {
             Sealing::Sealed(sealed) => self.absorb(winner, pending, *sealed).await,
             Sealing::Over => {
                 let cleared = Live { pending: None, ..Live::clone(&winner.live) };
-                self.swap(winner.ucid, winner.version, &Profile::Live(cleared)).await?;
+                self.swap_live(winner, cleared).await?;
                 Ok(())
             }
         }
@@ -75,8 +79,14 @@ impl Identity<'_> {
                 Box::pin(self.settle(loser)).await?;
                 continue;
             }
-            let (now, _) = self.row(winner.ucid).await?;
-            if now != winner.version && !self.service.has(Defect::SealOnOldView) {
+            if self.judge(winner, &Root { ucid: loser, version, live: Arc::new(live.clone()) }).is_err() {
+                // Refused: first a write on the loser, so that nobody who holds its older version can seal it now.
+                if self.swap(loser, version, &Profile::Live(live)).await?.is_done() {
+                    return Ok(Sealing::Over);
+                }
+                continue;
+            }
+            if !self.is_unchanged(winner).await? && !self.service.has(Defect::SealOnOldView) {
                 return Ok(Sealing::Stale);
             }
             let sealed = Sealed { to: winner.ucid, tiles: live.tiles, ops: live.ops };
@@ -92,7 +102,7 @@ impl Identity<'_> {
         if self.service.has(Defect::ClearAtAbsorb) {
             live.pending = None;
         }
-        if self.swap(winner.ucid, winner.version, &Profile::Live(live)).await?.is_done() {
+        if self.swap_live(winner, live).await?.is_done() {
             self.forward(pending.loser).await?;
         }
         Ok(())
@@ -111,23 +121,94 @@ impl Identity<'_> {
         Err(Code::Contention.into())
     }
 
-    /// A live row as a reader sees it: with the tiles of a loser that is sealed and not yet absorbed. `None` if the row
-    /// moved on meanwhile.
-    pub(crate) async fn with_sealed(&self, root: Root) -> Result<Option<Root>, Error> {
-        let Some(pending) = root.live.pending.clone() else {
+    /// A live row as a reader sees it: with the tiles of a loser that is sealed and not yet absorbed, and without those
+    /// that a split has already taken out. `None` if the row moved on meanwhile.
+    pub(crate) async fn as_seen(&self, root: Root) -> Result<Option<Root>, Error> {
+        if !root.live.is_busy() {
             return Ok(Some(root));
-        };
-        let mut live = Live::clone(&root.live);
-        if let (_, Profile::Sealed(sealed)) = self.row(pending.loser).await?
-            && sealed.to == root.ucid
+        }
+        let as_read = root.clone();
+        let seen = self.without_parted(root).await?;
+        let mut live = Live::clone(&seen.live);
+        if let Some(pending) = seen.live.pending.clone()
+            && let (_, Profile::Sealed(sealed)) = self.row(pending.loser).await?
+            && sealed.to == seen.ucid
             && !self.service.has(Defect::ReadWithoutFold)
         {
             join(&mut live, &pending, sealed);
         }
-        let now: Option<Version> = self.row(root.ucid).await?.0;
-        let same = now == root.version || self.service.has(Defect::ReadWithoutRecheck);
-        Ok(same.then(|| Root { live: Arc::new(live), ..root }))
+        let same = self.is_unchanged(&as_read).await? || self.service.has(Defect::ReadWithoutRecheck);
+        Ok(same.then(|| Root { live: Arc::new(live), ..seen }))
     }
+
+    /// Whether the grounds on which a link was meant still hold for both rows as they are.
+    fn judge(&self, winner: &Root, loser: &Root) -> Result<(), Why> {
+        if self.service.has(Defect::SealWithoutEvaluating) {
+            return Ok(());
+        }
+        let Some(pending) = &winner.live.pending else { return Ok(()) };
+        let further = if pending.fact.grounds.brings_loser { loser } else { winner };
+        let (held, others) = (
+            self.holdings(&further.live),
+            self.holdings(if pending.fact.grounds.brings_loser { &winner.live } else { &loser.live }),
+        );
+        let still = further.version.is_none()
+            || held.iter().any(|holding| holding.held.hash == pending.fact.by && !holding.former);
+        if !still && pending.fact.by != RowHash::default() {
+            return Err(Why::Left);
+        }
+        let same = self.known_same(&held, &others);
+        let holds = |held: &[Holding<'_>]| with_same(self.holds(held), &same);
+        judge(&pending.fact.grounds, &holds(&held), &holds(&others))?;
+        self.rule_d(&winner.live.tiles, &loser.live.tiles)
+    }
+
+    /// Hashes that stand alone with one of two people, and whose value the other holds: what each is called there, and
+    /// what the value and its hashes are called.
+    fn known_same(&self, held: &[Holding<'_>], others: &[Holding<'_>]) -> Vec<(RowHash, RowHash)> {
+        let both = || held.iter().chain(others).map(|holding| (holding.held.identifier.kind(), holding.held));
+        let alone: Vec<_> =
+            both().filter(|(kind, held)| held.same == held.hash && self.rules.family(kind) != *kind).collect();
+        let mut same = Vec::new();
+        for (_, value) in both().filter(|(kind, _)| !alone.is_empty() && self.rules.family(kind) == *kind) {
+            let hashes = self.rules.expand(&value.identifier);
+            let hashes: Vec<RowHash> = hashes.iter().map(|hash| self.hash(hash)).collect();
+            let of_it = alone.iter().filter(|(_, hash)| hashes.contains(&hash.hash) && hash.same != value.same);
+            same.extend(of_it.map(|(_, hash)| (hash.same, value.same)));
+        }
+        same
+    }
+
+    /// The identifiers that a person holds and shows, as the strategy sees them.
+    pub(crate) fn holds(&self, held: &[Holding<'_>]) -> Vec<Holds> {
+        let shown = held.iter().filter(|holding| !holding.former);
+        let holds = |holding: &Holding<'_>| {
+            let family = self.rules.family(holding.held.identifier.kind()).into();
+            let keep = holding.rule.keep.filter(|_| !self.service.has(Defect::ForgetOneKept));
+            Holds { family, same: holding.held.same, rule: Rule { keep, ..holding.rule } }
+        };
+        shown.map(holds).collect()
+    }
+
+    /// Rule d: whether two people may be one, for all that they were split, and within the limits of one person.
+    fn rule_d(&self, one: &Tiles, other: &Tiles) -> Result<(), Why> {
+        let together = unless_apart(one, other)?;
+        within_limits(self, &together).map_err(|_| Why::Limit)
+    }
+
+    /// Rule d for people that nothing has been done to yet: room may still be made for them.
+    pub(crate) fn rule_d_with_room(&self, one: &Tiles, other: &Tiles) -> Result<(), Why> {
+        let together = unless_apart(one, other)?;
+        self.slimmed(&together).map(drop).map_err(|_| Why::Limit)
+    }
+}
+
+fn unless_apart(one: &Tiles, other: &Tiles) -> Result<Tiles, Why> {
+    if are_apart(one, other) {
+        return Err(Why::Apart);
+    }
+    let both = one.iter().chain(other);
+    Ok(both.map(|(ucid, tile)| (*ucid, tile.clone())).collect())
 }
 
 enum Sealing {
@@ -151,7 +232,12 @@ fn join(live: &mut Live, pending: &Pending, sealed: Sealed) {
     live.ops.extend(new);
 }
 
-/// The tiles of several people together, as a link of them would make it.
-pub(crate) fn together<'a>(people: impl IntoIterator<Item = &'a Root>) -> Tiles {
-    people.into_iter().flat_map(|root| root.live.tiles.clone()).collect()
+/// The same, where some hashes are known to be of a value.
+pub(crate) fn with_same(mut holds: Vec<Holds>, same: &[(RowHash, RowHash)]) -> Vec<Holds> {
+    for held in &mut holds {
+        if let Some((_, now)) = same.iter().find(|(before, _)| *before == held.same) {
+            held.same = *now;
+        }
+    }
+    holds
 }

@@ -3,16 +3,23 @@
 //! [`Tenant`] is the only way to a row: it binds a service to one organisation. Within it, `Identity` is one region of
 //! that organisation, where the steps of identity live.
 
+pub mod blocked;
 pub mod catalogue;
 pub mod certificates;
 mod draft;
 pub mod erase;
+mod expire;
+pub mod explain;
 pub mod fetch;
 mod identity;
 pub mod keys;
 mod link;
 mod operation;
 pub mod orgs;
+mod record;
+mod slim;
+pub mod split;
+pub mod strategy;
 pub mod sweep;
 pub mod upsert;
 
@@ -21,6 +28,7 @@ use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
 use crate::records::{Record, Records};
+use crate::rules::Rules;
 use crate::store::Store;
 use crate::tables::{self, RowSecret};
 use crate::time::{Clock, Entropy};
@@ -94,9 +102,9 @@ impl Service {
         false
     }
 
-    /// The service for one organisation.
-    pub fn tenant(&self, org: OrgId) -> Tenant<'_> {
-        Tenant { service: self, org }
+    /// The service for one organisation, by these definitions. Whoever calls keeps them for a second at most.
+    pub fn tenant(&self, org: OrgId, rules: Arc<Rules>) -> Tenant<'_> {
+        Tenant { service: self, org, rules }
     }
 
     /// The secret of the row hashes.
@@ -126,19 +134,31 @@ impl Service {
 }
 
 /// A service bound to one organisation: the only way to a profile.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Tenant<'a> {
     pub(crate) service: &'a Service,
     pub(crate) org: OrgId,
+    rules: Arc<Rules>,
 }
 
-impl<'a> Tenant<'a> {
-    pub(crate) fn identity(&self, region: Region) -> Identity<'a> {
-        Identity { service: self.service, org: self.org, region }
+impl Tenant<'_> {
+    pub(crate) fn identity(&self, region: Region) -> Identity<'_> {
+        Identity { service: self.service, org: self.org, region, rules: &self.rules }
+    }
+
+    /// The definitions by which this organisation's records are resolved.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod slim_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worked;

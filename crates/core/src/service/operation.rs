@@ -118,7 +118,7 @@ impl Identity<'_> {
             return Ok(Turn::Again);
         };
         let lead = self.resolve_ucid(from).await?;
-        if let Some(root) = lead.root {
+        if let Some(root) = lead.roots().next() {
             if root.live.is_busy() {
                 self.settle(root.ucid).await?;
                 return Ok(Turn::Again);
@@ -126,7 +126,7 @@ impl Identity<'_> {
             if let Some(tile) = taken_in(&root.live, key.key, op.op) {
                 return Ok(Turn::Done(tile));
             }
-            if !self.swap(root.ucid, root.version, &Profile::Live(Live::clone(&root.live))).await?.is_done() {
+            if !self.swap_live(root, Live::clone(&root.live)).await?.is_done() {
                 return Ok(Turn::Again);
             }
         } else if lead.erased.is_some() {

@@ -38,6 +38,8 @@ pub struct OrgPatch {
     pub ids_per_fetch: Option<u16>,
     /// Another answer to writes.
     pub write_answer: Option<WriteAnswer>,
+    /// Another time after which a profile that nothing was heard of is erased; `Some(None)`: never.
+    pub profile_ttl_days: Option<Option<u32>>,
 }
 
 impl OrgPatch {
@@ -53,6 +55,7 @@ impl OrgPatch {
         set(&mut org.limits.per_minute, &self.per_minute);
         set(&mut org.limits.ids_per_fetch, &self.ids_per_fetch);
         set(&mut org.write_answer, &self.write_answer);
+        set(&mut org.profile_ttl_days, &self.profile_ttl_days);
     }
 }
 
@@ -168,6 +171,7 @@ impl NewOrg {
             regions: self.regions,
             limits: self.limits,
             write_answer: self.write_answer,
+            profile_ttl_days: None,
             created,
             made_by,
         }

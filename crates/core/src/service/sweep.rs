@@ -12,6 +12,7 @@ use crate::store::Row;
 use crate::tables::{self, Sort};
 use crate::time::Ms;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Work that may be unfinished, or that is due later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub(crate) enum Task {
     Clean,
     /// Remove what is left of an erased profile: its audit period is over.
     Bury,
+    /// Erase the profile if no identifier has led to it for thirty days, or nothing was heard of it for the time that the
+    /// organisation sets.
+    Expire,
 }
 
 /// Who does a background job, and until when nobody else does.
@@ -55,6 +59,8 @@ pub struct Swept {
     pub failed: usize,
     /// Old operations that were removed.
     pub operations: usize,
+    /// Old refusals that were removed.
+    pub refused: usize,
 }
 
 impl Identity<'_> {
@@ -86,6 +92,7 @@ impl Service {
         let orgs = self.records.store().scan(&tables::orgs(), None, u16::MAX).await?;
         for org in orgs.iter().filter_map(|(sort, _)| tables::org_of(sort)) {
             swept.operations += self.sweep_ops(org, first).await?;
+            swept.refused += self.sweep_refused(org).await?;
         }
         Ok(swept)
     }
@@ -119,11 +126,13 @@ impl Service {
 
     async fn work(&self, row: &Row) -> Result<(), Error> {
         let ticket = Ticket::decode(&row.value)?;
-        let identity = self.tenant(ticket.org).identity(ticket.region);
+        let tenant = self.tenant(ticket.org, Arc::new(self.rules(ticket.org).await?));
+        let identity = tenant.identity(ticket.region);
         match ticket.task {
             Task::Settle => identity.settle(ticket.ucid).await,
             Task::Clean => identity.clean(ticket.ucid).await,
             Task::Bury => identity.bury(ticket.ucid).await,
+            Task::Expire => identity.expire(ticket.ucid).await,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::{Identifier, OrgId, Region};
 use crate::patch::{GroupPatch, Patch};
 use crate::profile::attribute::Said;
+use crate::rules::Rules;
 use crate::store::{Guard, Outcome, Row, Store, StoreError, Version};
 use crate::tables::{Key, Partition, Sort, Table};
 use crate::time::{Clock, Entropy, Ms};
@@ -126,6 +127,7 @@ pub(crate) struct World {
     pub(crate) service: Service,
     pub(crate) store: Arc<Map>,
     pub(crate) watch: Arc<Watch>,
+    pub(crate) rules: Arc<Rules>,
 }
 
 /// When every test begins.
@@ -140,13 +142,13 @@ impl World {
     pub(crate) fn new() -> Self {
         let (store, watch) = (Arc::new(Map::default()), Arc::new(Watch(AtomicU64::new(START))));
         let service = ready(Service::open(store.clone(), watch.clone(), Arc::new(Dice::default())));
-        let world = Self { service: service.expect("the map never fails"), store, watch };
+        let world = Self { service: service.expect("the map never fails"), store, watch, rules: Arc::default() };
         world.store.writes();
         world
     }
 
     pub(crate) fn tenant(&self) -> super::Tenant<'_> {
-        self.service.tenant(OrgId::new(7).expect("seven is an organisation"))
+        self.service.tenant(OrgId::new(7).expect("seven is an organisation"), self.rules.clone())
     }
 
     /// Writes a record a moment later.
@@ -158,7 +160,7 @@ impl World {
     /// What a search for one identifier shows.
     pub(crate) fn fetch(&self, kind: &str, value: &str) -> serde_json::Value {
         let sought = vec![Sought::Identifier(Identifier::new(kind, value).expect("a test's identifier fits"))];
-        let search = Search { regions: vec![region()], sought, only: None, matched: false, sources: false };
+        let search = Search { regions: vec![region()], sought, ..Search::default() };
         let found = ready(self.tenant().fetch(&search)).expect("the map never fails");
         serde_json::from_slice(&found.body).expect("an answer is JSON")
     }
@@ -180,6 +182,7 @@ pub(crate) fn record(identifiers: &[&str]) -> Write {
         request: "r".into(),
         idempotency: None,
         precondition: Precondition::None,
+        strict: false,
     }
 }
 
@@ -202,5 +205,12 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => unreachable!("the map answers at once"),
+    }
+}
+
+impl World {
+    /// Where every identifier identifies, and several merge.
+    pub(crate) fn literal() -> Self {
+        Self { rules: Arc::new(Rules::literal()), ..Self::new() }
     }
 }

@@ -24,20 +24,20 @@ fn key(n: u8, body: u8) -> Option<Idempotency> {
 
 #[test]
 fn a_new_person_costs_two_writes_each_further_identifier_one_an_update_one() {
-    let world = World::new();
-    world.upsert(&record(&["email=e"])).unwrap();
+    let world = World::literal();
+    world.upsert(&record(&["mail=e"])).unwrap();
     assert_eq!(world.store.writes(), [Table::Alias, Table::Profile]);
-    world.upsert(&record(&["email=e"]).plain("a", "1")).unwrap();
+    world.upsert(&record(&["mail=e"]).plain("a", "1")).unwrap();
     assert_eq!(world.store.writes(), [Table::Profile]);
-    world.upsert(&record(&["email=e", "phone=p", "app=a"])).unwrap();
+    world.upsert(&record(&["mail=e", "phone=p", "app=a"])).unwrap();
     assert_eq!(world.store.writes(), [Table::Alias, Table::Alias, Table::Profile]);
-    world.upsert(&record(&["email=f", "phone=q"])).unwrap();
+    world.upsert(&record(&["mail=f", "phone=q"])).unwrap();
     assert_eq!(world.store.writes(), [Table::Alias, Table::Alias, Table::Profile]);
 }
 
 #[test]
 fn a_record_that_names_two_people_makes_them_one_and_the_first_created_survives() {
-    let world = World::new();
+    let world = World::literal();
     let first = world.upsert(&record(&["k=1"]).plain("a", "from k")).unwrap();
     let second = world.upsert(&record(&["e=1"]).plain("b", "from e")).unwrap();
     let both = world.upsert(&record(&["e=1", "k=1"]).plain("c", "both")).unwrap();
@@ -55,8 +55,8 @@ fn a_record_that_names_two_people_makes_them_one_and_the_first_created_survives(
 #[test]
 fn a_write_that_fails_once_a_link_may_stand_says_so() {
     let both = record(&["e=1", "k=1"]);
-    // The ticket and the intent of the link come first; what fails before them has joined nobody.
-    for (room, linked) in [(0, false), (1, false), (2, true), (3, true), (6, true)] {
+    // Whom the value met, the ticket and the intent of the link come first; what fails before them has joined nobody.
+    for (room, linked) in [(0, false), (1, false), (2, false), (3, true), (4, true), (7, true)] {
         let world = World::new();
         world.upsert(&record(&["k=1"])).unwrap();
         world.upsert(&record(&["e=1"])).unwrap();
@@ -68,7 +68,7 @@ fn a_write_that_fails_once_a_link_may_stand_says_so() {
 
 #[test]
 fn a_shared_identifier_joins_by_the_literal_rule() {
-    let world = World::new();
+    let world = World::literal();
     world.upsert(&record(&["e=1", "g=1"])).unwrap();
     world.upsert(&record(&["e=2", "g=1"])).unwrap();
     let found = world.fetch("e", "2");
@@ -78,7 +78,7 @@ fn a_shared_identifier_joins_by_the_literal_rule() {
 
 #[test]
 fn a_stamp_of_the_server_is_later_than_all_that_the_row_says() {
-    let world = World::new();
+    let world = World::literal();
     let ahead = START + limits::TIMESTAMP_AHEAD_MS;
     let mut early = record(&["e=1"]).plain("a", "ahead");
     early.timestamp = Some(ahead);
@@ -90,7 +90,7 @@ fn a_stamp_of_the_server_is_later_than_all_that_the_row_says() {
 
 #[test]
 fn a_timestamp_more_than_five_minutes_ahead_is_refused() {
-    let world = World::new();
+    let world = World::literal();
     let mut write = record(&["e=1"]);
     write.timestamp = Some(START + 10 + limits::TIMESTAMP_AHEAD_MS + 1);
     assert_eq!(world.upsert(&write).unwrap_err().code, Code::TimestampAhead);
@@ -99,7 +99,7 @@ fn a_timestamp_more_than_five_minutes_ahead_is_refused() {
 
 #[test]
 fn an_erased_person_is_gone_and_a_replay_does_not_bring_them_back() {
-    let world = World::new();
+    let world = World::literal();
     let ada = record(&["e=ada@example.com", "p=+4912345"]).plain("name", "Ada Lovelace");
     let before = world.upsert(&ada).unwrap();
     let done = ready(world.tenant().delete(&delete(&["p=+4912345", "p=nobody"]))).unwrap();
@@ -122,7 +122,7 @@ fn an_erased_person_is_gone_and_a_replay_does_not_bring_them_back() {
 
 #[test]
 fn an_idempotency_key_makes_an_increment_count_once() {
-    let world = World::new();
+    let world = World::literal();
     let mut write = record(&["e=1"]).saying("n", Said::Add(Number::Integer(1)));
     write.idempotency = key(1, 1);
     let first = world.upsert(&write).unwrap();
@@ -139,7 +139,7 @@ fn an_idempotency_key_makes_an_increment_count_once() {
 
 #[test]
 fn many_keyed_writes_do_not_pile_up_in_the_row() {
-    let world = World::new();
+    let world = World::literal();
     for n in 0..40 {
         let mut write = record(&["e=1"]).saying("n", Said::Add(Number::Integer(1)));
         write.idempotency = key(n, 1);
@@ -152,7 +152,7 @@ fn many_keyed_writes_do_not_pile_up_in_the_row() {
 
 #[test]
 fn preconditions_hold_or_nothing_is_written() {
-    let world = World::new();
+    let world = World::literal();
     let with = |precondition| {
         let mut write = record(&["e=1"]).plain("a", "1");
         write.precondition = precondition;
@@ -171,20 +171,33 @@ fn preconditions_hold_or_nothing_is_written() {
 }
 
 #[test]
-fn what_passes_a_bound_is_refused_and_links_nobody() {
-    let world = World::new();
+fn what_passes_a_bound_is_refused_and_changes_nothing() {
+    let world = World::literal();
     let large = "x".repeat(limits::PROFILE_SHOWN_BYTES / 2);
     world.upsert(&record(&["k=1"]).plain("a", &large)).unwrap();
-    world.upsert(&record(&["e=1"]).plain("b", &large)).unwrap();
     world.store.writes();
-    let refused = world.upsert(&record(&["k=1", "e=1"])).unwrap_err();
+    let refused = world.upsert(&record(&["k=1", "new=1"]).plain("b", &large)).unwrap_err();
     assert_eq!((refused.code, refused.linked), (Code::ProfileTooLarge, false));
     assert_eq!(world.store.writes(), []);
 }
 
 #[test]
+fn a_link_that_would_pass_a_limit_of_one_person_is_left_out_and_said() {
+    let world = World::literal();
+    let large = "x".repeat(limits::PROFILE_SHOWN_BYTES / 2);
+    let first = world.upsert(&record(&["a=1"]).plain("a", &large)).unwrap();
+    world.upsert(&record(&["b=1"]).plain("b", &large)).unwrap();
+    let both = world.upsert(&record(&["a=1", "b=1"])).unwrap();
+    assert_eq!((both.ucid, both.not_linked), (first.ucid, vec!["b".into()]));
+    let mut strict = record(&["a=1", "b=1"]).plain("c", "1");
+    strict.strict = true;
+    assert_eq!(world.upsert(&strict).unwrap_err().code, Code::NotInFull);
+    assert!(world.fetch("a", "1")[0]["profile"].get("c").is_none());
+}
+
+#[test]
 fn operators_on_numbers_meet_only_numbers() {
-    let world = World::new();
+    let world = World::literal();
     world.upsert(&record(&["e=1"]).plain("a/b", "text")).unwrap();
     let refused = world.upsert(&record(&["e=1"]).saying("a/b", Said::Add(Number::Integer(1)))).unwrap_err();
     assert_eq!((refused.code, refused.faults[0].pointer.as_str()), (Code::NotANumber, "/upsert/profile/a~1b"));
@@ -195,7 +208,7 @@ fn operators_on_numbers_meet_only_numbers() {
 
 #[test]
 fn the_sweeper_closes_tickets_and_buries_what_the_audit_period_is_over_for() {
-    let world = World::new();
+    let world = World::literal();
     world.upsert(&record(&["k=1"])).unwrap();
     world.upsert(&record(&["e=1"])).unwrap();
     world.upsert(&record(&["k=1", "e=1"])).unwrap();

@@ -5,25 +5,25 @@
 //! before the first step.
 
 mod commit;
-mod people;
+mod met;
 
 use self::commit::may_be_done;
-use self::people::{is_torn, people};
 use super::Tenant;
+use super::draft::{Draft, Stamps};
 use super::fetch::ETag;
-use super::identity::{Alias, Identity, Lead, Root};
-use super::link::together;
+use super::identity::{Alias, Identity, Root};
 use super::operation::OpState;
+use super::record::{Look, Record, SoFar};
 use crate::defect::Defect;
 use crate::error::{Code, Error, Kind};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::patch::Patch;
-use crate::profile::tile::LinkFact;
+use crate::profile::tile::{LinkFact, RefusedLink};
 use crate::records::Swap;
-use crate::service::draft::Draft;
 use crate::store::Version;
-use crate::tables::RowHash;
+use crate::strategy::{Fate, Grounds, Why};
+use crate::tables::{self, RowHash};
 use crate::time::Ms;
 use crate::value::Source;
 use bytes::Bytes;
@@ -50,6 +50,8 @@ pub struct Write {
     pub idempotency: Option<Idempotency>,
     /// Under what condition.
     pub precondition: Precondition,
+    /// Whether to do nothing unless the record is attached and linked in full (`Prefer: handling=strict`).
+    pub strict: bool,
 }
 
 /// An idempotency key, by its hashes.
@@ -78,13 +80,17 @@ pub enum Precondition {
 /// A write that was done.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// A JSON array with the profile as it now is; an empty one where it has been deleted since (a repeat under an
+    /// A JSON array with the profile as it now is; empty where it has been deleted since (a repeat under an
     /// idempotency key).
     pub body: Bytes,
     /// Its UCID.
     pub ucid: Ucid,
     /// Its ETag.
     pub etag: Option<ETag>,
+    /// Kinds of the record that stayed with another profile.
+    pub not_attached: Vec<Box<str>>,
+    /// Kinds of the record whose profile was not joined, because the two were split or a limit would be passed.
+    pub not_linked: Vec<Box<str>>,
 }
 
 impl Tenant<'_> {
@@ -93,24 +99,27 @@ impl Tenant<'_> {
     /// Fails with the codes of contract section 5; `linked` says whether people were joined before it failed.
     pub async fn upsert(&self, write: &Write) -> Result<Written, Error> {
         let identity = self.identity(write.region);
-        if write.timestamp.is_some_and(|at| at > self.service.clock.now().saturating_add(limits::TIMESTAMP_AHEAD_MS)) {
+        if write.timestamp.is_some_and(|at| at > identity.now().saturating_add(limits::TIMESTAMP_AHEAD_MS)) {
             return Err(Code::TimestampAhead.into());
         }
+        let write = &Write { patch: write.patch.clone().under(&self.rules().catalogue)?, ..write.clone() };
+        let op = self.service.entropy.bits() as u64;
+        let record = Record::new(&identity, write);
+        let claims = vec![None; record.carried.len()];
         let mut upsert = Upsert {
             identity,
             write,
-            hashes: write.identifiers.iter().map(|identifier| identity.hash(identifier)).collect(),
+            record,
+            claims,
+            so_far: SoFar::default(),
             taken: 0,
             patience: 0,
-            claims: vec![None; write.identifiers.len()],
-            op: self.service.entropy.bits() as u64,
+            op,
             linked: false,
         };
         let done = match upsert.run().await {
             Ok(done) => done,
-            Err(error) => {
-                return Err(Error { linked: upsert.linked, ..error });
-            }
+            Err(error) => return Err(Error { linked: upsert.linked, ..error }),
         };
         match done {
             Round::Written(written) => Ok(written),
@@ -124,7 +133,7 @@ impl Tenant<'_> {
     async fn repeated(&self, region: Region, tile: Ucid) -> Result<Written, Error> {
         let found = self.identity(region).show(tile).await?;
         let (ucid, etag, body) = found.unwrap_or_else(|| (tile, None, Bytes::from_static(b"[]")));
-        Ok(Written { body, ucid, etag })
+        Ok(Written { body, ucid, etag, not_attached: Vec::new(), not_linked: Vec::new() })
     }
 }
 
@@ -142,12 +151,13 @@ enum Round {
 struct Upsert<'a> {
     identity: Identity<'a>,
     write: &'a Write,
-    /// What stands for each identifier of the record.
-    hashes: Vec<RowHash>,
+    record: Record,
     /// How often it took an alias from a row that did not list it.
     taken: u32,
     /// Rounds that it looks on before it does so again.
     patience: u32,
+    /// What earlier rounds did.
+    so_far: SoFar,
     /// Of each identifier the last claim.
     claims: Vec<Option<Claim>>,
     /// Names this write in the tile that takes it in, unless an idempotency key does.
@@ -168,17 +178,28 @@ struct Claim {
 
 impl Upsert<'_> {
     async fn run(&mut self) -> Result<Round, Error> {
-        for _ in 0..limits::ROUNDS {
+        for round in 0..limits::ROUNDS {
             if let Some(tile) = self.repeats().await? {
                 return Ok(Round::Repeated(tile));
             }
             match self.round().await {
-                Ok(Round::Again) => {}
+                Ok(Round::Again) => self.step_aside(round).await?,
                 Ok(done) => return Ok(done),
                 Err(error) => return self.unless_repeated(error).await,
             }
         }
         Ok(Round::Again)
+    }
+
+    /// Two writers in step with each other may undo each other's steps for ever. There is no timer here; whoever has gone
+    /// round often lets a few reads go by, a different number each time.
+    async fn step_aside(&self, round: usize) -> Result<(), Error> {
+        let service = self.identity.service;
+        let most = if round < limits::ROUNDS_IN_STEP { 1 } else { round.min(limits::STEPS_ASIDE) };
+        for _ in 0..service.entropy.bits() as usize % most {
+            service.records.store().read(&tables::org(self.identity.org)).await?;
+        }
+        Ok(())
     }
 
     /// What is refused may be refused because of what another attempt under the same key has just done: then that was
@@ -192,9 +213,7 @@ impl Upsert<'_> {
 
     /// Whether the operation under the idempotency key is done already.
     async fn repeats(&self) -> Result<Option<Ucid>, Error> {
-        let Some(key) = self.write.idempotency else {
-            return Ok(None);
-        };
+        let Some(key) = self.write.idempotency else { return Ok(None) };
         match self.identity.begun(key).await?.op.map(|op| op.state) {
             Some(OpState::Written { tile }) => Ok(Some(tile)),
             Some(OpState::Writing { tile, .. }) => self.taken_in(key, tile).await,
@@ -209,8 +228,8 @@ impl Upsert<'_> {
         if lead.erased.is_some() {
             return Err(Code::ErasedMeanwhile.into());
         }
-        let Some(root) = lead.root else { return Ok(None) };
-        let done = root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
+        let Some(holder) = lead.holder() else { return Ok(None) };
+        let done = holder.root.live.ops.iter().find(|op| op.hash == key.key && op.tile == tile);
         if let Some(op) = done {
             let _finished_or_left_to_the_next = self.identity.finish_op(key.key, op.op, tile).await;
         }
@@ -218,87 +237,86 @@ impl Upsert<'_> {
     }
 
     async fn round(&mut self) -> Result<Round, Error> {
-        let leads = self.look_up().await?;
-        if is_torn(&leads) || self.settled(&leads).await? == Step::Taken {
+        let look = self.record.look(&self.identity, self.write.ucid, &self.so_far).await?;
+        if look.is_torn() {
             return Ok(Round::Again);
         }
-        let people = people(&leads);
-        let draft = self.draft(&leads, &people)?;
-        if let [first, second, ..] = people.as_slice() {
-            self.link(&leads, first, second).await?;
+        if let Some(busy) = look.busy() {
+            self.identity.settle(busy.ucid).await?;
             return Ok(Round::Again);
         }
-        let person = people.first();
-        if self.release(&leads, person.map(|root| root.ucid)).await? == Step::Taken
-            || self.claim(&leads, person, draft.tile).await? == Step::Taken
-        {
+        if look.decision.unusable {
+            self.identity.note_refused(Code::NoUsableIdentifier.as_str(), self.write, Vec::new()).await?;
+            return Err(Code::NoUsableIdentifier.into());
+        }
+        if look.decision.is_of_nothing() {
+            self.so_far.left.clear(); // what was left alone has become the person since
             return Ok(Round::Again);
         }
-        match people.first() {
-            Some(root) => self.commit(root, draft).await,
-            None => Ok(Round::Again),
+        self.check(&look)?;
+        let draft = self.draft(&look)?;
+        self.check_precondition(&look)?;
+        let steps = self.link(&look).await? == Step::Taken
+            || self.release(&look).await? == Step::Taken
+            || self.claim(&look, &draft).await? == Step::Taken
+            || self.note_met(&look).await? == Step::Taken;
+        match look.person() {
+            Some(root) if !steps => self.commit(&look, root, draft).await,
+            _ => Ok(Round::Again),
         }
     }
 
-    /// Where each identifier leads; the UCID of the record comes first.
-    async fn look_up(&self) -> Result<Vec<Lead>, Error> {
-        let mut leads = Vec::with_capacity(self.hashes.len() + 1);
-        if let Some(ucid) = self.write.ucid {
-            let lead = self.identity.resolve_ucid(ucid).await?;
-            if lead.root.is_none() {
-                return Err(Code::UnknownUcid.into());
-            }
-            leads.push(lead);
+    /// What the strategy refuses outright.
+    fn check(&self, look: &Look) -> Result<(), Error> {
+        if look.decision.ucid_conflict {
+            return Err(Code::UcidConflict.into());
         }
-        for hash in &self.hashes {
-            leads.push(self.identity.resolve(*hash).await?);
+        if self.write.strict && !(look.not_attached(&self.record).is_empty() && self.not_linked(look).is_empty()) {
+            return Err(Code::NotInFull.into());
         }
-        Ok(leads)
-    }
-
-    /// Finishes what is under way at any row that the record leads to.
-    async fn settled(&self, leads: &[Lead]) -> Result<Step, Error> {
-        match leads.iter().filter_map(|lead| lead.root.as_ref()).find(|root| root.live.is_busy()) {
-            Some(root) => self.identity.settle(root.ucid).await.map(|()| Step::Taken),
-            None => Ok(Step::None),
-        }
+        Ok(())
     }
 
     /// What the person would be: all that is refused is refused here, before anything is changed.
-    fn draft(&self, leads: &[Lead], people: &[Root]) -> Result<Draft, Error> {
-        let tiles = together(people);
-        let is_one = |root: &Root| people.iter().any(|person| person.ucid == root.ucid);
-        let held = leads.iter().filter(|lead| lead.held && lead.root.as_ref().is_some_and(is_one));
-        let held = held.filter_map(|lead| lead.tile);
-        let tile = match self.write.ucid {
-            Some(ucid) => ucid,
-            None => held.min().unwrap_or_else(|| self.fresh()),
-        };
-        let erased = leads.iter().filter_map(|lead| lead.erased).map(|tombstone| tombstone.at).max();
-        let by_ucid = leads.len() - self.hashes.len();
-        let homes =
-            leads[by_ucid..].iter().map(|lead| lead.tile.filter(|tile| tiles.contains_key(tile)).unwrap_or(tile));
-        let held = self.hashes.iter().copied().zip(homes).collect();
-        let draft = Draft::new(tiles, tile, held, self.stamps(erased), self.write)?;
-        self.check_precondition(people)?;
-        Ok(draft)
+    fn draft(&self, look: &Look) -> Result<Draft, Error> {
+        let tiles = look.together();
+        let tile = look.target(&self.record, self.write.ucid).unwrap_or_else(|| self.fresh());
+        let erased = look.erased(&self.record);
+        let stamps = Stamps { now: self.identity.now(), erased };
+        let carried = look.attached(&self.record, &tiles, tile);
+        let refused = self.left_alone(look).into_iter().map(|left| RefusedLink {
+            other: left.other,
+            kind: self.record.carried[left.by].identifier.kind().into(),
+            identifier: self.record.carried[left.by].hash,
+            why: left.why,
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: stamps.now,
+        });
+        // A value that names nobody led to no profile: it is told of the person whose record brought it.
+        let blocked = self.blocked(look).map(|by| RefusedLink {
+            other: tile,
+            kind: self.record.carried[by].identifier.kind().into(),
+            identifier: self.record.carried[by].hash,
+            why: Why::Blocked,
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: stamps.now,
+        });
+        let refused = refused.chain(blocked);
+        Draft::new(&self.identity, tiles, tile, carried, refused.collect(), stamps, self.write)
     }
 
     fn fresh(&self) -> Ucid {
-        let service = self.identity.service;
-        Ucid::new(service.clock.now(), service.entropy.bits())
+        Ucid::new(self.identity.now(), self.identity.service.entropy.bits())
     }
 
-    fn stamps(&self, erased: Option<Ms>) -> super::draft::Stamps {
-        super::draft::Stamps { now: self.identity.service.clock.now(), erased }
-    }
-
-    fn check_precondition(&self, people: &[Root]) -> Result<(), Error> {
+    fn check_precondition(&self, look: &Look) -> Result<(), Error> {
         let precondition = &self.write.precondition;
-        if people.len() > 1 && *precondition != Precondition::None {
+        if !look.decision.merges.is_empty() && *precondition != Precondition::None {
             return Err(Code::WouldLink.into());
         }
-        let person = people.first().filter(|root| root.version.is_some());
+        let person = look.person().filter(|root| root.version.is_some());
         let holds = match precondition {
             Precondition::None => true,
             Precondition::Exists => person.is_some(),
@@ -310,84 +328,125 @@ impl Upsert<'_> {
         if holds { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
     }
 
-    /// Merges the younger of two people into the older.
-    async fn link(&mut self, leads: &[Lead], first: &Root, second: &Root) -> Result<(), Error> {
-        let (winner, loser) = if first.ucid < second.ucid { (first, second) } else { (second, first) };
-        let via = leads.iter().filter(|lead| lead.held && lead.leads_to(winner.ucid)).find_map(|lead| lead.tile);
+    /// Merges the next person that the record names into the first.
+    async fn link(&mut self, look: &Look) -> Result<Step, Error> {
+        let (Some(person), Some((further, by))) = (look.person(), look.decision.merges.first()) else {
+            return Ok(Step::None);
+        };
+        let further = &look.people[*further];
+        let (winner, loser) = if person.ucid < further.ucid { (person, further) } else { (further, person) };
+        let hash = self.record.carried[*by].hash;
+        if self.identity.make_room([person, further]).await?
+            || self.meet(*by, &look.leads[*by], [person.ucid, further.ucid]).await? == Step::Taken
+        {
+            return Ok(Step::Taken);
+        }
+        let rank = self.record.rules[*by].rank();
         let fact = LinkFact {
-            via: via.filter(|tile| winner.live.tiles.contains_key(tile)).unwrap_or(winner.ucid),
-            identifiers: self.hashes.clone(),
+            via: look.tile_in(winner).unwrap_or(winner.ucid),
+            by: hash,
+            identifiers: self.record.carried.iter().map(|carried| carried.hash).collect(),
+            grounds: Grounds {
+                strategy: self.identity.rules.strategy.version,
+                rank,
+                below: look.decision.best.is_some_and(|best| best < rank),
+                no_primary: look.decision.no_primary,
+                brings_loser: further.ucid == loser.ucid,
+            },
             request: self.write.request.clone(),
             source: self.write.source.clone(),
-            at: self.identity.service.clock.now(),
+            at: self.identity.now(),
         };
-        self.identity.link(winner, loser, fact, &mut self.linked).await
+        self.so_far.current.extend(look.current());
+        self.identity.link(winner, loser, fact, &mut self.linked).await?;
+        Ok(Step::Taken)
     }
 
-    /// An alias may lead to a live row that does not list it: a writer died, or lost a race, between claiming and
-    /// committing. It is taken from there before it is claimed for another. A row that lists it in another tile than the
-    /// alias named has taken it since the alias was read: that is to be looked up anew.
+    /// Takes identifiers from rows that they leave: a value that moves, a former value that is given away, and what a
+    /// writer left behind who died, or lost a race, between claiming and committing. A row that lists it in another tile
+    /// than the alias named has taken it since the alias was read: that is to be looked up anew.
     ///
     /// Two that take it from each other would go on for ever: each time one has more patience to see whether the other
     /// is done with it.
-    async fn release(&mut self, leads: &[Lead], person: Option<Ucid>) -> Result<Step, Error> {
-        let by_ucid = leads.len() - self.hashes.len();
-        for (lead, hash) in leads[by_ucid..].iter().zip(&self.hashes) {
-            let Some(root) = lead.root.as_ref() else { continue };
-            let lists = root.live.holder(*hash).is_some();
-            if lists && lead.held || !lists && Some(root.ucid) == person {
+    async fn release(&mut self, look: &Look) -> Result<Step, Error> {
+        let person = look.person().map(|root| root.ucid);
+        for (by, lead) in look.decision.order.iter().map(|by| (*by, &look.leads[*by])) {
+            let wanted = matches!(look.decision.fates[by], Fate::Attach | Fate::Former | Fate::Take);
+            if !wanted
+                || !self.record.rules[by].is_primary()
+                || lead.holders.iter().any(|holder| Some(holder.root.ucid) == person)
+            {
                 continue;
             }
-            if !lists && self.patience == 0 {
-                self.identity.release(root, *hash).await?;
-                self.taken = (self.taken + 1).min(TAKEN_MOST);
-                self.patience = self.identity.service.entropy.bits() as u32 % (1 << self.taken);
-            } else if !lists {
-                self.patience -= 1;
+            let hash = self.record.carried[by].hash;
+            let held_by = |root: &Root| lead.holders.iter().any(|holder| holder.root.ucid == root.ucid);
+            if lead.strays.iter().any(|(_, root)| !held_by(root) && self.identity.lists(root, hash)) {
+                return Ok(Step::Taken);
             }
-            return Ok(Step::Taken);
+            if let Some(root) = lead.roots().find(|root| Some(root.ucid) != person) {
+                if look.decision.fates[by] == Fate::Take {
+                    let left = self.left_alone(look);
+                    self.so_far.left =
+                        left.into_iter().filter(|left| left.by == by || self.so_far.left.contains(left)).collect();
+                }
+                self.take(root, hash).await?;
+                return Ok(Step::Taken);
+            }
         }
         Ok(Step::None)
     }
 
-    /// Claims the aliases that are to be listed for the tile, all at once. A race lost here leaves an alias that leads to
-    /// a row which does not list it: to nothing.
+    async fn take(&mut self, root: &Root, hash: RowHash) -> Result<(), Error> {
+        if self.patience > 0 {
+            self.patience -= 1;
+            return Ok(());
+        }
+        self.identity.release(root, hash).await?;
+        self.taken = (self.taken + 1).min(TAKEN_MOST);
+        self.patience = self.identity.service.entropy.bits() as u32 % (1 << self.taken);
+        Ok(())
+    }
+
+    /// Claims the aliases that are to be listed for the tile that lists them, all at once. A race lost here leaves an
+    /// alias that leads to a row which does not list it: to nothing.
     ///
     /// An alias that leads to the person already, but is not listed there, is claimed anew, unless that was done for this
     /// very version of the row and the alias still says so: whoever is still releasing it from an earlier version would
     /// free it under our feet. The claim changes the alias, so they fail; and who takes it from here from now on writes
     /// the row first, so that the commit fails. A row that was never written never released anything, and who takes an
     /// alias from it writes it.
-    async fn claim(&mut self, leads: &[Lead], person: Option<&Root>, tile: Ucid) -> Result<Step, Error> {
-        let by_ucid = leads.len() - self.hashes.len();
-        let leads = &leads[by_ucid..];
-        let places: Vec<usize> =
-            (0..leads.len()).filter(|place| self.is_to_be_claimed(*place, &leads[*place], person)).collect();
-        let claims = places.iter().map(|place| async {
-            let (lead, hash) = (&leads[*place], self.hashes[*place]);
-            let owner = lead.tile.filter(|_| lead.root.is_some()).unwrap_or(tile);
-            let alias = Alias { owner: Some(owner), erased: lead.erased };
-            self.identity.swap_alias(hash, lead.alias, &alias).await
+    async fn claim(&mut self, look: &Look, draft: &Draft) -> Result<Step, Error> {
+        let wanted = draft
+            .homes
+            .iter()
+            .filter(|(by, home)| look.needs_claim(&self.record, *by, *home) || self.is_to_be_claimed(*by, look));
+        let wanted: Vec<(usize, Alias)> =
+            wanted.map(|(by, home)| (*by, look.claimed(&self.record, *by, *home))).collect();
+        if let Some((by, alias)) = wanted.iter().find(|(_, alias)| alias.profiles() > limits::SHARED_BY) {
+            let (carried, lead) = (&self.record.carried[*by], &look.leads[*by]);
+            let alias = Alias { owners: lead.alias.owners.clone(), ..alias.clone() };
+            self.identity.block(carried.identifier.kind(), carried.hash, lead.version, alias).await?;
+            return Ok(Step::Taken);
+        }
+        let claims = wanted.iter().map(|(by, alias)| async {
+            self.identity.swap_alias(self.record.carried[*by].hash, look.leads[*by].version, alias).await
         });
         let swaps = try_join_all(claims).await?;
-        for (place, swap) in places.iter().zip(&swaps) {
-            self.claims[*place] = claim_of(*swap, person);
+        for ((by, _), swap) in wanted.iter().zip(&swaps) {
+            self.claims[*by] = claim_of(*swap, look.person());
         }
-        Ok(if places.is_empty() { Step::None } else { Step::Taken })
+        Ok(if wanted.is_empty() { Step::None } else { Step::Taken })
     }
 
-    fn is_to_be_claimed(&self, place: usize, lead: &Lead, person: Option<&Root>) -> bool {
-        if lead.root.is_none() {
-            return true;
-        }
-        let Some((root, version)) = person.and_then(|root| Some((root, root.version?))) else {
+    fn is_to_be_claimed(&self, by: usize, look: &Look) -> bool {
+        let Some((root, version)) = look.person().and_then(|root| Some((root, root.version?))) else {
             return false;
         };
         if self.identity.service.has(Defect::AliasNotReadAgain) {
             return false;
         }
-        let right = lead.alias.map(|alias| Claim { alias, row: root.ucid, version });
-        root.live.holder(self.hashes[place]).is_none() && self.claims[place] != right
+        let right = look.leads[by].version.map(|alias| Claim { alias, row: root.ucid, version });
+        root.live.holder(self.record.carried[by].hash).is_none() && self.claims[by] != right
     }
 }
 
@@ -396,12 +455,6 @@ impl Upsert<'_> {
 enum Step {
     Taken,
     None,
-}
-
-impl Lead {
-    fn leads_to(&self, ucid: Ucid) -> bool {
-        self.root.as_ref().is_some_and(|root| root.ucid == ucid)
-    }
 }
 
 /// What a claim is good for: to be listed by this version of the person's row.

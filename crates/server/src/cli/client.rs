@@ -55,6 +55,11 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|_| self.strange())
     }
 
+    /// Asks for something that has no answer but that it is done, and says more in a body.
+    pub(super) fn do_with(&self, method: Method, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send(method, path, body).map(drop)
+    }
+
     /// Asks for something that has no answer but that it is done.
     pub(super) fn tell(&self, method: Method, path: &str) -> Result<(), Failure> {
         self.send(method, path, &Value::Null).map(drop)
@@ -103,12 +108,7 @@ impl Client {
         if status == StatusCode::UNAUTHORIZED {
             return Failure::with(format!("the server at {}:{} has another root key", self.host, self.port), problem);
         }
-        let said = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
-        let mut text = format!("{} ({})", said(&problem, "detail"), said(&problem, "code"));
-        for fault in problem["errors"].as_array().into_iter().flatten() {
-            text += &format!("\n  {} {}", said(fault, "pointer"), said(fault, "detail"));
-        }
-        Failure::with(text, problem)
+        Failure::problem(problem)
     }
 
     fn strange(&self) -> Failure {

@@ -1,13 +1,19 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
 //! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
 
+mod blocked;
+mod catalogue;
 mod certificates;
 mod client;
 mod doctor;
+mod identity;
+mod input;
 mod keys;
 mod orgs;
 mod output;
+mod rehearsal;
 mod serve;
+mod strategy;
 mod tls;
 
 use crate::config::{Config, Layer};
@@ -43,6 +49,14 @@ struct Common {
     json: bool,
 }
 
+/// Where the server is that a command asks.
+#[derive(Clone, Debug, Args)]
+struct At {
+    /// Where the server answers [default: what a running server wrote into the data directory; env: ONEFOLD_SERVER]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+}
+
 /// What a server takes beside it.
 #[derive(Clone, Debug, Args)]
 struct Serve {
@@ -62,6 +76,16 @@ enum Command {
     Org(orgs::OrgArgs),
     /// Make, list, rotate and revoke API keys
     Key(keys::KeyArgs),
+    /// Show, replace and try out how people are made of records
+    Strategy(strategy::StrategyArgs),
+    /// Tell why a person is who they are, split a merge, lift what keeps two apart
+    Identity(identity::IdentityArgs),
+    /// Show and change what is known of kinds, attributes, groups and consents
+    Catalogue(catalogue::CatalogueArgs),
+    /// Values that name nobody
+    Blocked(blocked::BlockedArgs),
+    /// Records and links that were refused
+    Refused(blocked::RefusedArgs),
     /// Bind client certificates to organisations, list and unbind them
     Certificate(certificates::CertificateArgs),
     /// Make certificates for trying TLS
@@ -106,6 +130,11 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(&common, &args, output),
             Some(Command::Org(args)) => args.run(&common, output),
             Some(Command::Key(args)) => args.run(&common, output),
+            Some(Command::Strategy(args)) => args.run(&common, output),
+            Some(Command::Identity(args)) => args.run(&common, output),
+            Some(Command::Catalogue(args)) => args.run(&common, output),
+            Some(Command::Blocked(args)) => args.run(&common, output),
+            Some(Command::Refused(args)) => args.run(&common, output),
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
             Some(Command::Config) => print_config(&common, output),

@@ -39,6 +39,23 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// From a problem as HTTP has it: its detail and every fault.
+    pub(super) fn problem(problem: Value) -> Self {
+        let said = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        let mut text = format!("{} ({})", said(&problem, "detail"), said(&problem, "code"));
+        for fault in problem["errors"].as_array().into_iter().flatten() {
+            text += &format!("\n  {} {}", said(fault, "pointer"), said(fault, "detail"));
+        }
+        Self::with(text, problem)
+    }
+
+    /// The same, with what it is about before it.
+    pub(super) fn about(self, what: &str) -> Self {
+        Self { text: format!("{what}: {}", self.text), ..self }
+    }
+}
+
 impl Output {
     pub(super) fn new(json: bool) -> Self {
         Self { json }

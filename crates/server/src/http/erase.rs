@@ -34,7 +34,7 @@ pub async fn delete(
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "delete"), &body, "")?;
     caller.check_org(draft.org)?;
     let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key };
-    let deleted = app.service.tenant(draft.org).delete(&delete).await?;
+    let deleted = caller.tenant(&app).delete(&delete).await?;
     if Prefer::of(&head.headers).minimal == Some(true) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -58,3 +58,68 @@ pub(super) fn sought(faults: &mut Faults, kind: &str, json: &Json<'_>, place: &P
     }
     faults.parsed(Identifier::new(kind, value), place).map(Sought::Identifier)
 }
+
+/// The version that a change is to replace: what an answer gave as `version`.
+pub(super) fn version(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Option<u64> {
+    match json {
+        Json::Null => None,
+        json => faults.integer(json, place, 0..=i64::MAX, "must be the version that an answer gave"),
+    }
+}
+
+/// `search`: kind → values, at least one of them and at most as many as the organisation may send.
+pub(super) fn search(faults: &mut Faults, json: Option<&Json<'_>>, org: &Org) -> Option<Vec<Sought>> {
+    let place = &Place::ROOT.member("search");
+    let Some(json) = json.filter(|json| !json.is_blank()) else {
+        faults.add(ServerCode::NoIdentifier, place, "is missing or empty");
+        return None;
+    };
+    let kinds = faults.object(json, place)?;
+    let mut sought = Vec::new();
+    let mut count = 0;
+    for (kind, values) in kinds {
+        let place = &place.member(kind);
+        if values.is_blank() {
+            faults.add(ServerCode::NoIdentifier, place, "is null or empty");
+            continue;
+        }
+        let values = faults.array(values, place).unwrap_or_default();
+        count += values.len();
+        for (index, value) in values.iter().enumerate() {
+            sought.extend(searched(faults, kind, value, &place.item(index)));
+        }
+    }
+    let most = usize::from(org.limits.ids_per_fetch);
+    if count > most {
+        faults.add(ServerCode::TooManyValues, place, format!("has {count} values, and {most} are allowed"));
+    }
+    Some(sought)
+}
+
+fn searched(faults: &mut Faults, kind: &str, json: &Json<'_>, place: &Place<'_>) -> Option<Sought> {
+    if json.is_blank() {
+        faults.add(ServerCode::NoIdentifier, place, "is null or empty");
+        return None;
+    }
+    sought(faults, kind, json, place)
+}
+
+/// `regions`: codes of regions of the organisation, each once.
+pub(super) fn regions(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>, org: &Org) -> Option<Vec<Region>> {
+    let codes = faults.array(json, place)?;
+    if codes.is_empty() {
+        faults.invalid(place, "names no region; leave it out for all of them");
+    }
+    let mut regions = Vec::with_capacity(codes.len().min(org.regions.len()));
+    for (index, code) in codes.iter().enumerate() {
+        let region = region(faults, code, &place.item(index), org);
+        regions.extend(region.filter(|region| !regions.contains(region)));
+    }
+    Some(regions)
+}
+
+/// A UCID.
+pub(super) fn ucid(faults: &mut Faults, json: Option<&Json<'_>>, place: &Place<'_>) -> Option<Ucid> {
+    let text = required(faults, json, place).and_then(|json| faults.text(json, place))?;
+    faults.parsed(text.trim().parse(), place)
+}

@@ -17,6 +17,10 @@ pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub const UCID: HeaderName = HeaderName::from_static("x-ucid");
 /// The same, for older clients.
 pub const OLD_UCID: HeaderName = HeaderName::from_static("x-zeotap-ucid");
+/// Kinds of a write that stayed with another profile, where the answer has no body.
+pub const NOT_ATTACHED: HeaderName = HeaderName::from_static("x-onefold-not-attached");
+/// Kinds of a write whose profile was not joined, where the answer has no body.
+pub const NOT_LINKED: HeaderName = HeaderName::from_static("x-onefold-not-linked");
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const PREFER: &str = "prefer";

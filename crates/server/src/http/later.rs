@@ -1,12 +1,8 @@
 //! Routes of the contract that this version does not have yet. They answer 400 `request.not_yet`, as everything of the
 //! contract that is not there, but tell nothing to whoever may not call them.
 
-use super::{orgs, wire};
-use crate::auth::Administrator;
 use crate::caller::{Deleter, OrgAdmin, Reader, Sender};
 use crate::problem::{Problem, ServerCode};
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 
 /// For who may read profiles.
 pub(super) async fn reader(_: Reader) -> Problem {
@@ -26,12 +22,6 @@ pub(super) async fn sender(_: Sender) -> Problem {
 /// For who may administer their organisation.
 pub(super) async fn org_admin(_: OrgAdmin) -> Problem {
     ServerCode::NotYet.into()
-}
-
-/// For who may administer.
-pub(super) async fn admin(who: Administrator, path: Result<Path<String>, PathRejection>) -> Result<(), Problem> {
-    who.check_org(orgs::org_id(&wire::path(path)?)?)?;
-    Err(ServerCode::NotYet.into())
 }
 
 /// The Segment protocol, whose credentials are of another sort that is not there yet either.

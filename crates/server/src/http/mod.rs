@@ -2,8 +2,11 @@
 //!
 //! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
 
+pub mod blocked;
+pub mod catalogue;
 pub mod certificates;
 pub mod erase;
+pub mod explain;
 mod fields;
 pub mod headers;
 pub mod health;
@@ -15,6 +18,8 @@ mod page;
 mod patch;
 pub mod reference;
 pub mod search;
+pub mod split;
+pub mod strategy;
 pub mod upsert;
 mod wire;
 
@@ -72,6 +77,8 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, search::PATH, READ, || post(search::search)),
     route(Method::POST, "/cdp/v1/users", WRITE, || post(upsert::upsert)),
     route(Method::POST, "/cdp/v1/users/_delete", DELETE, || post(erase::delete)),
+    route(Method::POST, "/cdp/v1/users/_explain", READ, || post(explain::explain)),
+    route(Method::POST, "/cdp/v1/users/_split", ADMIN, || post(split::split)),
     // Administration.
     route(Method::POST, "/admin/v1/orgs", Needs::Root, || post(orgs::create)),
     route(Method::GET, "/admin/v1/orgs", Needs::Root, || get(orgs::list)),
@@ -81,17 +88,28 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || get(keys::list)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate", Needs::Admin, || post(keys::rotate)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || delete(keys::revoke)),
+    // How people are made.
+    route(Method::GET, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || get(strategy::show)),
+    route(Method::PUT, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || put(strategy::replace)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/catalogue", Needs::Admin, || get(catalogue::show)),
+    route(Method::PUT, "/admin/v1/orgs/{orgId}/catalogue", Needs::Admin, || put(catalogue::replace)),
+    route(Method::PATCH, "/admin/v1/orgs/{orgId}/catalogue", Needs::Admin, || patched(catalogue::patch)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/blocklist", Needs::Admin, || get(blocked::show)),
+    route(Method::PUT, "/admin/v1/orgs/{orgId}/blocklist", Needs::Admin, || put(blocked::replace)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/blocked", Needs::Admin, || get(blocked::list)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/blocked/_lift", Needs::Admin, || post(blocked::lift_value)),
+    route(Method::DELETE, "/admin/v1/orgs/{orgId}/blocked/{blockedId}", Needs::Admin, || delete(blocked::lift)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/refused", Needs::Admin, || get(blocked::refused)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_explain", Needs::Admin, || post(explain::administered)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_split", Needs::Admin, || post(split::administered)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_lift", Needs::Admin, || post(split::lift)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/certificates", Needs::Root, || post(certificates::bind)),
     route(Method::GET, "/admin/v1/orgs/{orgId}/certificates", Needs::Admin, || get(certificates::list)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/certificates/{fingerprint}", Needs::Root, || {
         delete(certificates::unbind)
     }),
     // Of the contract, but not of this version yet.
-    route(Method::GET, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || get(later::admin)),
-    route(Method::PUT, "/admin/v1/orgs/{orgId}/strategy", Needs::Admin, || put(later::admin)),
-    route(Method::POST, "/cdp/v1/users/_explain", READ, || post(later::reader)),
     route(Method::POST, "/cdp/v1/users/_events", READ, || post(later::reader)),
-    route(Method::POST, "/cdp/v1/users/_split", ADMIN, || post(later::org_admin)),
     route(Method::GET, "/cdp/v1/usage", ADMIN, || get(later::org_admin)),
     route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(later::deleter)),
     route(Method::POST, "/cdp/v1/events", EVENTS, || post(later::sender)),

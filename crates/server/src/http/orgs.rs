@@ -106,6 +106,7 @@ fn view(org: &Org) -> OrgView {
             WriteAnswer::Profile => "profile".into(),
             WriteAnswer::Minimal => "minimal".into(),
         },
+        profile_ttl_days: org.profile_ttl_days,
         created_at: org.created,
     }
 }
@@ -120,6 +121,9 @@ fn new_org(body: &Json<'_>, regions: &[Region]) -> Result<NewOrg, Problem> {
             json => org_number(json, place, faults),
         };
     });
+    if patch.profile_ttl_days.is_some() {
+        faults.invalid(&Place::ROOT.member("profileTtlDays"), "is set by PATCH, once the organisation is there");
+    }
     let named = |members: &json::Members<'_>| members.iter().any(|(name, _)| name == "name");
     if matches!(body, Json::Object(members) if !named(members)) {
         faults.invalid(&Place::ROOT.member("name"), "is required");
@@ -165,7 +169,8 @@ fn members(
             "regions" => patch.regions = region_list(json, &place, regions, faults),
             "limits" => limit_members(json, &place, &mut patch, faults),
             "writeAnswer" => patch.write_answer = write_answer(json, &place, faults),
-            "defaultRegion" | "profileTtlDays" => faults.not_yet(&place),
+            "profileTtlDays" => patch.profile_ttl_days = profile_ttl_days(json, &place, faults),
+            "defaultRegion" => faults.not_yet(&place),
             _ => faults.unknown(&place),
         }
     }
@@ -238,4 +243,12 @@ fn write_answer(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Opti
         _ => Err("must be profile or minimal"),
     };
     faults.parsed(answer, place)
+}
+
+/// Days; null means never.
+fn profile_ttl_days(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<Option<u32>> {
+    match json {
+        Json::Null => Some(None),
+        json => faults.integer(json, place, 1..=36_500, "must be an integer from 1 to 36500, or null").map(Some),
+    }
 }

@@ -8,7 +8,7 @@ use crate::body;
 use crate::caller::{Allowed, Caller, Reader};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
-use crate::problem::{Problem, ServerCode};
+use crate::problem::Problem;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -56,12 +56,12 @@ where
     let body = body::read(app, &head.headers, body, body_limit(&caller)).await?;
     let wanted = Wanted::read(&json::parse(&body)?, &caller)?;
     caller.check_org(wanted.org)?;
-    let found = app.service.tenant(wanted.org).fetch(&wanted.search).await.map_err(Problem::of_read)?;
+    let found = caller.tenant(app).fetch(&wanted.search).await.map_err(Problem::of_read)?;
     wanted.answer(found)
 }
 
 /// More may be sent where more may be searched by.
-fn body_limit(caller: &Caller) -> usize {
+pub(super) fn body_limit(caller: &Caller) -> usize {
     let raised = usize::from(caller.org().limits.ids_per_fetch) > SEARCH_VALUES;
     if raised { limits::LARGE_BODY_BYTES } else { limits::BODY_BYTES }
 }
@@ -86,6 +86,7 @@ struct Draft<'c> {
     only: Option<Projection>,
     matched: bool,
     sources: bool,
+    shared: bool,
     unless: Option<String>,
     empty: bool,
 }
@@ -101,6 +102,7 @@ impl Wanted {
             only: None,
             matched: false,
             sources: false,
+            shared: false,
             unless: None,
             empty: false,
         };
@@ -139,9 +141,11 @@ impl Draft<'_> {
             match (&**name, value) {
                 ("orgId", value) => org = Some(value),
                 ("search", value) => search = Some(value),
-                ("allowShared", _) => self.faults.not_yet(place),
+                ("allowShared", Json::Boolean(allowed)) => self.shared = *allowed,
+                ("allowShared", Json::Null) => {}
+                ("allowShared", _) => self.faults.invalid(place, "must be true or false"),
                 ("regions" | "fetch" | "include" | "unless" | "onMissing", Json::Null) => {}
-                ("regions", value) => self.regions(value, place),
+                ("regions", value) => self.regions = fields::regions(&mut self.faults, value, place, self.caller.org()),
                 ("fetch", value) => self.projection(value, place),
                 ("include", value) => self.include(value, place),
                 ("unless", value) => self.unless(value, place),
@@ -150,55 +154,7 @@ impl Draft<'_> {
             }
         }
         self.org = fields::org_id(&mut self.faults, org);
-        self.search(search);
-    }
-
-    fn search(&mut self, json: Option<&Json<'_>>) {
-        let place = &Place::ROOT.member("search");
-        let Some(json) = json.filter(|json| !json.is_blank()) else {
-            return self.faults.add(ServerCode::NoIdentifier, place, "is missing or empty");
-        };
-        let Some(kinds) = self.faults.object(json, place) else { return };
-        let mut sought = Vec::new();
-        let mut count = 0;
-        for (kind, values) in kinds {
-            let place = &place.member(kind);
-            if values.is_blank() {
-                self.faults.add(ServerCode::NoIdentifier, place, "is null or empty");
-                continue;
-            }
-            let values = self.faults.array(values, place).unwrap_or_default();
-            count += values.len();
-            for (index, value) in values.iter().enumerate() {
-                sought.extend(self.value(kind, value, &place.item(index)));
-            }
-        }
-        let most = usize::from(self.caller.org().limits.ids_per_fetch);
-        if count > most {
-            self.faults.add(ServerCode::TooManyValues, place, format!("has {count} values, and {most} are allowed"));
-        }
-        self.sought = Some(sought);
-    }
-
-    fn value(&mut self, kind: &str, value: &Json<'_>, place: &Place<'_>) -> Option<Sought> {
-        if value.is_blank() {
-            self.faults.add(ServerCode::NoIdentifier, place, "is null or empty");
-            return None;
-        }
-        fields::sought(&mut self.faults, kind, value, place)
-    }
-
-    fn regions(&mut self, json: &Json<'_>, place: &Place<'_>) {
-        let Some(codes) = self.faults.array(json, place) else { return };
-        if codes.is_empty() {
-            self.faults.invalid(place, "names no region; leave it out for all of them");
-        }
-        let mut regions = Vec::with_capacity(codes.len().min(self.caller.org().regions.len()));
-        for (index, code) in codes.iter().enumerate() {
-            let region = fields::region(&mut self.faults, code, &place.item(index), self.caller.org());
-            regions.extend(region.filter(|region| !regions.contains(region)));
-        }
-        self.regions = Some(regions);
+        self.sought = fields::search(&mut self.faults, search, self.caller.org());
     }
 
     fn projection(&mut self, json: &Json<'_>, place: &Place<'_>) {
@@ -266,6 +222,7 @@ impl Draft<'_> {
             only: self.only,
             matched: self.matched,
             sources: self.sources,
+            allow_shared: self.shared,
         };
         Ok(Wanted { org, search, unless: self.unless, empty: self.empty })
     }

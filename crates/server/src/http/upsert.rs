@@ -4,7 +4,7 @@ use super::headers::{self, JSON, Prefer};
 use super::{fields, patch};
 use crate::app::App;
 use crate::body;
-use crate::caller::{Allowed, Caller, Writer};
+use crate::caller::{Allowed, Writer};
 use crate::front::RequestId;
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
@@ -17,7 +17,7 @@ use http::header::{CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use onefold_core::id::{Identifier, OrgId, Region, Ucid};
 use onefold_core::limits::{SOURCE_BYTES, WRITE_IDENTIFIERS};
-use onefold_core::org::WriteAnswer;
+use onefold_core::org::{Org, WriteAnswer};
 use onefold_core::patch::Patch;
 use onefold_core::service::upsert::{Precondition, Write, Written};
 use onefold_core::time::Ms;
@@ -34,22 +34,17 @@ pub async fn upsert(
     let (head, body) = request.into_parts();
     let body = body::read(&app, &head.headers, body, limits::BODY_BYTES).await?;
     let conditions = Conditions::read(&head.headers)?;
-    let draft = Draft::read(&json::parse(&body)?, &caller)?;
+    let draft = Draft::read(&json::parse(&body)?, caller.org())?;
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "upsert"), &body, &conditions.outcome())?;
     caller.check_org(draft.org)?;
-    let org = draft.org;
+    let tenant = caller.tenant(&app);
     let write = Write {
-        region: draft.region,
-        identifiers: draft.identifiers,
-        ucid: draft.ucid,
-        patch: draft.patch,
-        timestamp: draft.timestamp,
-        source: draft.source.unwrap_or(caller.key.source.clone()),
-        request: id.as_str().into(),
         idempotency: key,
         precondition: conditions.precondition,
+        strict: conditions.prefer.strict,
+        ..draft.write(caller.key.source.clone(), id.as_str())
     };
-    let written = app.service.tenant(org).upsert(&write).await?;
+    let written = tenant.upsert(&write).await?;
     let minimal = conditions.prefer.minimal.unwrap_or(caller.org().write_answer == WriteAnswer::Minimal);
     answer(written, minimal)
 }
@@ -85,14 +80,23 @@ fn answer(written: Written, minimal: bool) -> Result<Response, Problem> {
     if let Some(etag) = written.etag {
         headers.insert(ETAG, headers::etag(etag));
     }
+    if minimal {
+        for (name, kinds) in
+            [(headers::NOT_ATTACHED, &written.not_attached), (headers::NOT_LINKED, &written.not_linked)]
+        {
+            if !kinds.is_empty() {
+                headers.insert(name, value(kinds.join(", "))?);
+            }
+        }
+    }
     headers.insert(headers::UCID, ucid.clone());
     headers.insert(headers::OLD_UCID, ucid);
     Ok(response)
 }
 
 /// The body of a write.
-struct Draft {
-    org: OrgId,
+pub(crate) struct Draft {
+    pub(crate) org: OrgId,
     region: Region,
     identifiers: Vec<Identifier>,
     ucid: Option<Ucid>,
@@ -102,7 +106,23 @@ struct Draft {
 }
 
 impl Draft {
-    fn read(body: &Json<'_>, caller: &Caller) -> Result<Self, Problem> {
+    /// The write that it asks for, without conditions: from whom where it does not say, and under which request.
+    pub(crate) fn write(self, source: Source, request: &str) -> Write {
+        Write {
+            region: self.region,
+            identifiers: self.identifiers,
+            ucid: self.ucid,
+            patch: self.patch,
+            timestamp: self.timestamp,
+            source: self.source.unwrap_or(source),
+            request: request.into(),
+            idempotency: None,
+            precondition: Precondition::None,
+            strict: false,
+        }
+    }
+
+    pub(crate) fn read(body: &Json<'_>, of: &Org) -> Result<Self, Problem> {
         let mut faults = Faults::new();
         let (mut org, mut region, mut ids, mut upsert) = (None, None, None, None);
         let (mut ucid, mut timestamp, mut source) = (None, None, None);
@@ -127,7 +147,7 @@ impl Draft {
         let org = fields::org_id(&mut faults, org);
         let place = &Place::ROOT.member("region");
         let region = fields::required(&mut faults, region, place);
-        let region = region.and_then(|json| fields::region(&mut faults, json, place, caller.org()));
+        let region = region.and_then(|json| fields::region(&mut faults, json, place, of));
         let identifiers = identifiers(&mut faults, ids, named);
         let place = &Place::ROOT.member("upsert");
         let patch = fields::required(&mut faults, upsert, place).map(|json| patch::read(&mut faults, json, place));

@@ -5,6 +5,7 @@ use crate::limits;
 use crate::problem::{Code, Problem, ServerCode};
 use onefold_core::error::Fault;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// A place in a body: a chain of steps on the stack, written out as a JSON pointer only when something is wrong there.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,15 @@ impl Faults {
         }
     }
 
+    /// The same, unless something is wrong there, or around it, already.
+    pub fn add_beside(&mut self, code: impl Into<Code>, pointer: String, detail: impl Into<Cow<'static, str>>) {
+        let around =
+            |known: &str| pointer.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !self.0.iter().any(|(_, fault)| around(&fault.pointer)) {
+            self.add_at(code, pointer, detail);
+        }
+    }
+
     /// A member that is not as it must be.
     pub fn invalid(&mut self, place: &Place<'_>, detail: impl Into<Cow<'static, str>>) {
         self.add(ServerCode::Invalid, place, detail);
@@ -138,6 +148,24 @@ impl Faults {
             Json::Boolean(truth) => Some(*truth),
             _ => self.expected(place, "must be true or false"),
         }
+    }
+
+    /// An integer within bounds; `detail` says which.
+    pub fn integer<T: TryFrom<i64>>(
+        &mut self,
+        json: &Json<'_>,
+        place: &Place<'_>,
+        bounds: RangeInclusive<i64>,
+        detail: &'static str,
+    ) -> Option<T> {
+        let number = match json {
+            Json::Integer(number) if bounds.contains(number) => T::try_from(*number).ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.invalid(place, detail);
+        }
+        number
     }
 
     /// What a parser of a value says, or a fault with what it says against it.

@@ -6,6 +6,7 @@ use onefold::http::{Needs, ROUTES, Route};
 use onefold_core::org::{Scope, Scopes};
 
 const LISTED: &str = include_str!("routes.txt");
+const UCIDS: [&str; 2] = ["01941f29-7c00-7c1d-9e02-7d5b1a90c6f4", "01941f29-7c00-7c1d-9e02-7d5b1a90c6f5"];
 
 fn line(route: &Route) -> String {
     let needs = match route.needs {
@@ -24,6 +25,7 @@ fn url(route: &Route) -> String {
         .path
         .replace("{orgId}", &ORG.to_string())
         .replace("/{keyId}", key)
+        .replace("{blockedId}", "00112233445566778899aabbccddeeff")
         .replace("{fingerprint}", &"0".repeat(64))
         .replace("{deletionId}", "d")
         .replace("{writeKey}", "w")
@@ -39,6 +41,13 @@ fn call(world: &World, route: &Route) -> Call {
         SEARCH => json!({"orgId": ORG, "search": {"user_id": ["u"]}}),
         USERS => json!({"orgId": ORG, "region": "EU", "ids": {"user_id": "u"}, "upsert": {}}),
         DELETE => json!({"orgId": ORG, "region": "EU", "ids": {"user_id": ["u"]}}),
+        EXPLAIN => json!({"orgId": ORG, "search": {"user_id": ["u"]}}),
+        SPLIT => json!({"orgId": ORG, "region": "EU", "ucid": UCIDS[0], "linkedUcid": UCIDS[1]}),
+        "/admin/v1/orgs/{orgId}/strategy" => json!({"mode": "default"}),
+        "/admin/v1/orgs/{orgId}/identity/_explain" => json!({"search": {"user_id": ["u"]}}),
+        "/admin/v1/orgs/{orgId}/identity/_split" => json!({"region": "EU", "ucid": UCIDS[0], "linkedUcid": UCIDS[1]}),
+        "/admin/v1/orgs/{orgId}/identity/_lift" => json!({"region": "EU", "ucid": UCIDS[0], "otherUcid": UCIDS[1]}),
+        "/admin/v1/orgs/{orgId}/blocked/_lift" => json!({"region": "EU", "kind": "email", "value": "e"}),
         "/admin/v1/orgs" => json!({"name": "new"}),
         "/admin/v1/orgs/{orgId}" => json!({"name": "other"}),
         "/admin/v1/orgs/{orgId}/keys" => json!({"name": "new", "scopes": ["profile.read"]}),
@@ -100,7 +109,7 @@ async fn without_the_scope_it_is_403_whatever_the_body() {
 async fn with_a_key_of_another_organisation_it_is_403_and_shows_nothing() {
     let world = world().await;
     for route in guarded() {
-        let names_org = route.path.contains("{orgId}") || [SEARCH, USERS, DELETE].contains(&route.path);
+        let names_org = route.path.contains("{orgId}") || [SEARCH, USERS, DELETE, EXPLAIN, SPLIT].contains(&route.path);
         let answer = call(&world, route).key(&world.other_key).await;
         let expected = match (names_org, route.needs) {
             (_, Needs::Root) => Some("auth.scope"),

@@ -4,12 +4,20 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod authorisation;
+mod blocked;
+mod blocklist;
 mod bodies;
+mod cases;
+mod catalogue;
 mod certificates;
 mod connections;
 mod credentials;
 mod delete;
+mod explain;
+mod former;
+mod hashes;
 mod health;
+mod in_full;
 mod keys_delete;
 mod keys_get;
 mod keys_post;
@@ -20,7 +28,11 @@ mod orgs_get;
 mod orgs_patch;
 mod orgs_post;
 mod problems;
+mod refused;
 mod search;
+mod split;
+mod strategy;
+mod times;
 mod util;
 mod write;
 mod write_conditions;

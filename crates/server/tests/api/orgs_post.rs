@@ -87,7 +87,8 @@ async fn what_is_missing_or_of_another_shape_is_refused() {
         .wrong_at("request.invalid", &["/limits/idsPerFetch"]);
     post(json!({"name": "A", "orgId": "5"})).await.wrong_at("request.invalid", &["/orgId"]);
     post(json!({"name": "A", "orgId": 9007199254740992u64})).await.wrong_at("request.invalid", &["/orgId"]);
-    post(json!({"name": "A", "profileTtlDays": 5})).await.wrong_at("request.not_yet", &["/profileTtlDays"]);
+    post(json!({"name": "A", "profileTtlDays": 5})).await.wrong_at("request.invalid", &["/profileTtlDays"]);
+    post(json!({"name": "A", "defaultRegion": "EU"})).await.wrong_at("request.not_yet", &["/defaultRegion"]);
     let twice = world.post(ORGS, json!({})).key(ROOT_KEY).body(r#"{"name":"A","name":"B"}"#);
     twice.await.wrong_at("request.duplicate_key", &["/name"]);
 }

@@ -37,6 +37,10 @@ pub const ROOT_KEY: &str = "root_of_the_tests";
 pub const SEARCH: &str = "/cdp/v1/users/_search";
 pub const USERS: &str = "/cdp/v1/users";
 pub const DELETE: &str = "/cdp/v1/users/_delete";
+pub const EXPLAIN: &str = "/cdp/v1/users/_explain";
+pub const SPLIT: &str = "/cdp/v1/users/_split";
+/// Where an organisation says how people are made.
+pub const ADMIN: &str = "/admin/v1/orgs/7";
 
 /// A clock that moves when it is told to.
 pub struct TestClock(AtomicU64);
@@ -171,6 +175,21 @@ impl World {
     /// A delete of [`ORG`] in EU; `body` says the rest.
     pub fn delete(&self, body: Value) -> Call {
         self.post(DELETE, with(json!({"orgId": ORG, "region": "EU"}), body))
+    }
+
+    /// A call of an administrator of [`ORG`]; `path` begins behind the organisation.
+    pub fn admin(&self, method: Method, path: &str, body: Value) -> Call {
+        self.call(method, &format!("{ADMIN}{path}")).header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// An explanation of whom this identifier leads to.
+    pub async fn explain(&self, kind: &str, value: &str) -> Value {
+        self.post(EXPLAIN, json!({"orgId": ORG, "search": {kind: [value]}})).await.ok()[0].take()
+    }
+
+    /// Splits `linked` out of `ucid`.
+    pub fn split(&self, ucid: &str, linked: &str) -> Call {
+        self.post(SPLIT, json!({"orgId": ORG, "region": "EU", "ucid": ucid, "linkedUcid": linked}))
     }
 
     /// The profile of a `user_id`, as a fetch shows it.

@@ -5,6 +5,7 @@
 mod config;
 mod doctor;
 mod first_run;
+mod identity;
 mod keys;
 mod orgs;
 mod serve;

@@ -3,7 +3,7 @@
 use crate::util::*;
 use serde_json::json;
 
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 16] = [
     &["org", "create", "--name", "A"],
     &["org", "list"],
     &["org", "show", "--id", "1"],
@@ -12,6 +12,14 @@ const COMMANDS: [&[&str]; 8] = [
     &["key", "list", "--org", "1"],
     &["key", "rotate", "--org", "1", "--key", "k", "--overlap-seconds", "0"],
     &["key", "revoke", "--org", "1", "--key", "k"],
+    &["strategy", "show", "--org", "1"],
+    &["identity", "explain", "--org", "1", "user_id=u"],
+    &["identity", "split", "--org", "1", "--region", "EU", "--ucid", "u", "--linked", "v"],
+    &["identity", "lift", "--org", "1", "--region", "EU", "--ucid", "u", "--other", "v"],
+    &["catalogue", "show", "--org", "1"],
+    &["blocked", "list", "--org", "1"],
+    &["blocked", "lift", "--org", "1", "--id", "x"],
+    &["refused", "list", "--org", "1"],
 ];
 
 #[test]

@@ -5,13 +5,14 @@ use super::row::number_in;
 use super::watch::{Unit, Watch};
 use super::{Check, Wrong};
 use crate::model::Shown;
-use crate::ops::{Asking, Condition, Realm, Sought};
+use crate::ops::{Asking, Condition, Realm, Sought, Upsert};
 use onefold_core::error::{Code, Error, Kind};
 use onefold_core::id::{Region, Ucid};
 use onefold_core::service::erase::Deleted;
 use onefold_core::service::fetch::Found;
 use onefold_core::service::sweep::Swept;
 use onefold_core::service::upsert::Written;
+use onefold_core::strategy::Class;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -22,6 +23,7 @@ pub(crate) enum Answer {
     Fetch(Result<Found, Error>),
     Delete(Result<Deleted, Error>),
     Sweep(Result<Swept, Error>),
+    Lift(Result<(), Error>),
 }
 
 impl Check {
@@ -31,11 +33,13 @@ impl Check {
         let result = match answer {
             Answer::Upsert(Ok(written)) => self.written(&watch, written),
             Answer::Upsert(Err(error)) => self.not_written(&watch, error),
-            Answer::Fetch(Ok(found)) => found_right(&watch, found),
+            Answer::Fetch(Ok(found)) => found_right(&watch, found).and_then(|()| self.parted(&watch, found)),
             Answer::Delete(Ok(deleted)) => self.deleted(&watch, deleted).and_then(|()| self.nothing_left(&rows())),
             Answer::Delete(Err(error)) => self.not_deleted(&watch, error),
-            Answer::Fetch(Err(error)) | Answer::Sweep(Err(error)) => is_no_fault_of_ours(error),
-            Answer::Sweep(Ok(_)) => Ok(()),
+            Answer::Fetch(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => {
+                is_no_fault_of_ours(error)
+            }
+            Answer::Sweep(Ok(_)) | Answer::Lift(Ok(())) => Ok(()),
         };
         self.note(result.map_err(|wrong| format!("the answer to {op}: {wrong}")));
     }
@@ -72,17 +76,34 @@ impl Check {
             Code::StoreUnavailable => true,
             Code::Erased => watch.erased.is_some(),
             Code::UnknownUcid => watch.unknown,
+            Code::NoUsableIdentifier => self.is_unusable(plan),
+            Code::UcidConflict => plan.ucid.is_some() && !self.config.literal,
             Code::WouldLink => plan.condition != Condition::None && watch.named.len() > 1,
             Code::IdempotencyMismatch => self.is_contested(watch.first),
             Code::PreconditionFailed => match plan.condition {
                 Condition::None => false,
-                Condition::Exists => watch.nobody.iter().all(|nobody| *nobody),
+                Condition::Exists => !self.config.literal || watch.nobody.iter().all(|nobody| *nobody),
                 Condition::Absent => !watch.named.is_empty(),
                 Condition::EtagOf(_) => true,
             },
             _ => false,
         };
         if reason { Ok(()) } else { Err(format!("{}: for no reason", error.code.as_str())) }
+    }
+
+    /// Whether a record has no identifier that may be looked up.
+    fn is_unusable(&self, plan: &Upsert) -> bool {
+        plan.ids.iter().all(|id| self.is_blocked(*id) || self.rule_of(*id).class == Class::Disabled)
+    }
+
+    /// A split that is said to be done shows two people, unless one was deleted or they may meet again.
+    fn parted(&self, watch: &Watch, found: &Found) -> Result<(), Wrong> {
+        let split = matches!(self.asked.get(&watch.first).map(|asked| &asked.what), Some(Asking::Split(..)));
+        let gone = watch.units.iter().any(|unit| unit.seen.iter().any(Option::is_none));
+        if split && found.count != 2 && !gone && !self.lifted {
+            return Err(format!("split, it says, and shows {} people", found.count));
+        }
+        Ok(())
     }
 
     /// Whether several requests use one idempotency key.
@@ -115,7 +136,8 @@ impl Check {
 
     fn not_deleted(&self, watch: &Watch, error: &Error) -> Result<(), Wrong> {
         is_no_fault_of_ours(error)?;
-        let done = self.erasures.contains_key(&watch.first);
+        // Another attempt at the same request may have done it since this one looked.
+        let done = self.erasures.contains_key(&watch.first) && self.erasers.contains(&watch.op);
         match error.code {
             Code::StoreUnavailable if self.erasers.contains(&watch.op) => {
                 Err("nothing was done, it says, and somebody is erased".into())
@@ -126,6 +148,7 @@ impl Check {
             Code::AlreadyDeleted if !watch.units.iter().all(|unit| unit.seen.iter().any(Option::is_none)) => {
                 Err("already deleted, it says, of somebody who is there".into())
             }
+            Code::NotPrimary if !self.config.literal => Ok(()),
             Code::StoreUnavailable | Code::StoreUnknown | Code::AlreadyDeleted => Ok(()),
             code => Err(format!("{}: for no reason", code.as_str())),
         }

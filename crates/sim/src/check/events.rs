@@ -6,6 +6,8 @@
 //! | none, live | live, otherwise | nothing: a step was taken |
 //! | none, live | sealed | two people became one |
 //! | sealed | forward | nothing: the winner has it all |
+//! | redirect | live | some profiles left a person (`split`) |
+//! | redirect | redirect | nothing: it leads to who left |
 //! | live | erased | a person was erased |
 
 use super::row::Content;
@@ -42,6 +44,8 @@ impl Check {
                 let same = sealed.to == forward.to;
                 if has_all && same { Ok(()) } else { Err("dropped before the winner had it".into()) }
             }
+            (Some(Profile::Forward(_)), Profile::Live(live)) => self.part(realm, ucid, live),
+            (Some(Profile::Forward(_)), Profile::Forward(forward)) => self.led_to_who_left(realm, ucid, forward.to),
             (Some(Profile::Live(live)), Profile::Erased(erased)) => self.erase(realm, ucid, live, erased),
             (Some(Profile::Erased(old)), Profile::Erased(new)) if old.deletion == new.deletion && old.at == new.at => {
                 Ok(())
@@ -64,10 +68,19 @@ impl Check {
         self.is_as_known(realm, ucid, &seen, live)
     }
 
-    fn is_as_known(&mut self, realm: Realm, ucid: Ucid, seen: &Content, live: &Live) -> Result<(), Wrong> {
+    pub(super) fn is_as_known(&mut self, realm: Realm, ucid: Ucid, seen: &Content, live: &Live) -> Result<(), Wrong> {
+        let literal = self.config.literal;
         let person = self.people_of(realm).persons.entry(ucid).or_default();
-        seen.is(person)?;
-        match live.tiles.keys().find(|tile| !person.tiles.contains(tile) || **tile < ucid) {
+        if literal {
+            seen.is(person)?;
+        } else {
+            seen.says_as(person)?;
+            (person.ids, person.former) = (seen.ids.clone(), seen.former.clone());
+        }
+        self.invariants(realm, ucid, live)?;
+        let tiles = self.visible_tiles(realm, ucid, live);
+        let person = self.people_of(realm).persons.entry(ucid).or_default();
+        match tiles.keys().find(|tile| !person.tiles.contains(tile) || **tile < ucid) {
             Some(tile) => Err(format!("holds the profile {tile:?}, which it must not")),
             None => Ok(()),
         }
@@ -100,19 +113,34 @@ impl Check {
             return Err("it came to a row at which something was under way".into());
         }
         let before = self.people_of(realm).persons.get(&root).cloned().unwrap_or_default();
-        self.is_their_person(realm, root, &plan.ids, *ucid)?;
-        self.is_their_tile(&before, root, tile, &plan.ids, *ucid)?;
-        self.is_its_stamp(realm, &before, stamp, *timestamp, &plan.ids)?;
+        if self.config.literal {
+            self.is_their_person(realm, root, &plan.ids, *ucid)?;
+            self.is_their_tile(&before, root, tile, &plan.ids, *ucid)?;
+        } else {
+            self.fits_the_strategy(realm, root, tile, &before, seen, first)?;
+        }
+        let attached: Vec<Id> =
+            plan.ids.iter().copied().filter(|id| seen.ids.contains_key(id) && self.rule_of(*id).is_primary()).collect();
+        self.is_its_stamp(realm, &before, stamp, *timestamp, &attached)?;
         holds(plan.condition, &before, old, *etag)?;
         let new: BTreeMap<Id, Ucid> =
             seen.ids.iter().filter(|(id, _)| !before.ids.contains_key(id)).map(|(id, tile)| (*id, *tile)).collect();
-        if let Some(id) = new.keys().find(|id| !plan.ids.contains(id)) {
+        if let Some(id) = new.keys().find(|id| !plan.ids.contains(id) && before.holds(**id).is_none()) {
             return Err(format!("it brought identifier {id}, which its record does not carry"));
         }
-        if let Some(id) = plan.ids.iter().find(|id| !seen.ids.contains_key(id)) {
+        let missing = plan.ids.iter().find(|id| self.config.literal && !seen.ids.contains_key(id));
+        if let Some(id) = missing.filter(|_| !self.may_stay(realm, root, first)) {
             return Err(format!("identifier {id} of its record was not attached"));
         }
-        self.people_of(realm).write(root, Write { op: first, stamp, tile }, new);
+        let people = self.people_of(realm);
+        for id in &plan.ids {
+            if let Some(tile) = seen.ids.get(id) {
+                let told = people.told.entry(*id).or_default();
+                told.retain(|other| other != tile);
+                told.push(*tile);
+            }
+        }
+        people.write(root, Write { op: first, stamp, tile }, new);
         Ok(())
     }
 
@@ -121,9 +149,10 @@ impl Check {
         let people = self.people_of(realm);
         let others: BTreeSet<Ucid> =
             ids.iter().filter_map(|id| people.of_id(*id)).filter(|person| *person != root).collect();
-        if !others.is_empty() {
+        if !others.is_empty() && !self.split.contains_key(&realm) {
             return Err(format!("its record names {others:?} too"));
         }
+        let people = self.people_of(realm);
         match ucid.map(|ucid| people.of_ucid(ucid)) {
             Some(person) if person != Some(root) => Err(format!("its ucid means {person:?}")),
             _ => Ok(()),
@@ -199,6 +228,11 @@ impl Check {
         let (plan, asking) = self.upsert_of(first).ok_or("linked for what is not a write")?;
         let (ids, condition) = (plan.ids.clone(), plan.condition);
         let Asking::Upsert { ucid, .. } = *asking else { return Err("linked for what is not a write".into()) };
+        self.links.push(first);
+        if !self.config.literal {
+            let conditional = condition != Condition::None;
+            return if conditional { Err(format!("linked for {first}, which is conditional")) } else { Ok(()) };
+        }
         let people = self.people_of(realm);
         let named: BTreeSet<Ucid> =
             ids.iter().filter_map(|id| people.of_id(*id)).chain(ucid.and_then(|ucid| people.of_ucid(ucid))).collect();
@@ -214,13 +248,18 @@ impl Check {
 
     /// A person is erased.
     fn erase(&mut self, realm: Realm, root: Ucid, old: &Live, erased: &Erased) -> Result<(), Wrong> {
-        let first = *self.deletions.get(&erased.deletion).ok_or("erased by nobody")?;
+        let Some(first) = self.deletions.get(&erased.deletion).copied() else {
+            return self.erase_unasked(realm, root, old, erased);
+        };
         let asked = self.asked.get(&first).ok_or("erased by nobody")?.clone();
         let Asking::Delete(sought, _) = &asked.what else { return Err("erased by what is not a delete".into()) };
         let people = self.people_of(realm);
         let person = people.persons.get(&root).cloned().unwrap_or_default();
+        // Also what had expired is listed, and tells whose it was.
+        let held = old.tiles.values().flat_map(|tile| &tile.identifiers);
+        let listed: BTreeSet<Id> = held.map(super::row::id_of).collect::<Result<_, _>>()?;
         let means = |sought: &Sought| match sought {
-            Sought::Id(id) => person.ids.contains_key(id),
+            Sought::Id(id) => person.holds(*id).is_some() || listed.contains(id),
             Sought::Ucid(ucid) => person.tiles.contains(ucid),
         };
         let places: Vec<usize> = (0..sought.len()).filter(|place| means(&sought[*place])).collect();
@@ -231,17 +270,24 @@ impl Check {
             return Err("erased at a moment before the last that was said".into());
         }
         let gone = people.erase(root, erased.at);
+        for id in listed {
+            let last = people.erased.entry(id).or_default();
+            *last = erased.at.max(*last);
+        }
         self.erasers.insert(self.sender);
-        self.erased_by.extend(gone.ids.keys().map(|id| ((realm, *id), first)));
+        self.erased_by.extend(gone.ids.keys().chain(gone.former.keys()).map(|id| ((realm, *id), first)));
         self.erased.extend(gone.marks());
         let done = self.erasures.entry(first).or_default();
         for place in places {
             done.entry(place).or_default().insert(root);
         }
         let listed: BTreeSet<_> = erased.aliases.iter().copied().collect();
-        let wanted: BTreeSet<_> = gone.ids.keys().filter_map(|id| self.hash(realm, *id)).collect();
+        let wanted: BTreeSet<_> =
+            gone.ids.keys().chain(gone.former.keys()).filter_map(|id| self.hash(realm, *id)).collect();
         let tiles: BTreeSet<Ucid> = erased.tiles.iter().copied().collect();
-        if old.pending.is_none() && (listed != wanted || !gone.tiles.iter().all(|tile| tiles.contains(tile))) {
+        if old.pending.is_none()
+            && (!listed.is_superset(&wanted) || !gone.tiles.iter().all(|tile| tiles.contains(tile)))
+        {
             return Err("erased without remembering all that is to be cleaned".into());
         }
         Ok(())

@@ -8,14 +8,17 @@
 
 mod answers;
 mod events;
+mod oracle;
 pub(crate) mod rest;
 mod row;
+mod rules;
 mod watch;
 
 pub(crate) use answers::Answer;
 
-use crate::model::{People, Says};
-use crate::ops::{Asked, Asking, Op, Realm, What};
+use crate::config::Config;
+use crate::model::{People, Says, Shown};
+use crate::ops::{Asked, Asking, Id, Op, Realm, What};
 use bytes::Bytes;
 use onefold_core::id::Ucid;
 use onefold_core::profile::{Profile, codec};
@@ -37,6 +40,7 @@ struct Known {
 /// The checks of one history.
 pub(crate) struct Check {
     kinds: usize,
+    config: Config,
     says: Vec<Says>,
     /// Of the row hashes, once it is known.
     pub(crate) secret: Option<RowSecret>,
@@ -63,25 +67,38 @@ pub(crate) struct Check {
     /// Attempts that erased somebody.
     erasers: BTreeSet<usize>,
     /// Who erased somebody under an identifier last.
-    erased_by: BTreeMap<(Realm, crate::ops::Id), usize>,
+    erased_by: BTreeMap<(Realm, Id), usize>,
     /// Marks of erased people.
     erased: BTreeSet<usize>,
     watches: BTreeMap<usize, Watch>,
     /// What those who repeat a delete take over from earlier attempts at it.
     past: BTreeMap<usize, Vec<watch::Unit>>,
+    /// Where somebody was split, and which profiles must not meet again.
+    split: BTreeMap<Realm, Vec<(Ucid, Ucid)>>,
+    /// Whether somebody asked that what was split may meet again.
+    lifted: bool,
+    /// What each write must come to, where one request comes after another.
+    foretold: BTreeMap<usize, oracle::Foretold>,
+    /// Whether an operation ended half done, so that not all can be foretold any more.
+    disturbed: bool,
+    /// For whose records people became one.
+    pub(crate) links: Vec<usize>,
+    /// What each identifier showed when everything came to rest first.
+    pub(crate) at_rest: BTreeMap<(Realm, Id), Option<Shown>>,
     /// The first thing that was wrong.
     pub(crate) wrong: Option<Wrong>,
 }
 
 impl Check {
     /// For the operations of a plan.
-    pub(crate) fn new(kinds: usize, plan: &[Op]) -> Self {
+    pub(crate) fn new(config: &Config, plan: &[Op]) -> Self {
         let says = |op: &Op| match &op.what {
             What::Upsert(upsert) => Says { scalar: upsert.scalar, consent: upsert.consent },
             _ => Says::default(),
         };
         Self {
-            kinds,
+            kinds: config.kinds,
+            config: config.clone(),
             says: plan.iter().map(says).collect(),
             secret: None,
             now: crate::ops::BEGIN,
@@ -100,6 +117,12 @@ impl Check {
             erased: BTreeSet::new(),
             watches: BTreeMap::new(),
             past: BTreeMap::new(),
+            split: BTreeMap::new(),
+            lifted: false,
+            foretold: BTreeMap::new(),
+            disturbed: false,
+            links: Vec::new(),
+            at_rest: BTreeMap::new(),
             wrong: None,
         }
     }
@@ -177,13 +200,20 @@ impl Check {
         if let (Asking::Delete(..), Some(past)) = (&asked.what, going.or(self.past.get(&asked.first))) {
             watch.units.clone_from(past);
         }
+        self.lifted |= matches!(asked.what, Asking::Lift(..));
         self.watches.insert(op, watch);
         self.watch(op);
+        if self.watches.len() == 1 && !self.disturbed {
+            self.foretell(asked);
+        } else {
+            self.foretold.clear(); // something comes in between
+        }
     }
 
     /// An operation is over without an answer.
     pub(crate) fn dies(&mut self, op: usize) {
         self.no_longer_watched(op);
+        self.disturbed = true;
     }
 
     fn no_longer_watched(&mut self, op: usize) -> Option<Watch> {

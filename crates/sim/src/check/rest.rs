@@ -1,14 +1,17 @@
 //! What must be true when everything has come to rest: late writes have landed, every ticket is worked off.
 
-use super::row::{is_clean, numbers_in};
+use super::row::{id_of, is_clean, numbers_in};
+use super::watch::findable;
 use super::{Answer, Check, Wrong, answers::RowBytes, place_of};
-use crate::ops::{Asking, Realm, Sought};
+use crate::ops::{Asking, Id, Realm, Sought};
 use onefold_core::id::Ucid;
+use onefold_core::limits;
 use onefold_core::profile::Profile;
+use onefold_core::profile::holding::holdings;
 use onefold_core::store::Row;
 use onefold_core::tables::{Key, Table, ticket_due};
 use onefold_core::time::Ms;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of the store as the checks look at them.
 pub(crate) fn bytes_of(rows: Vec<(Key, Row)>) -> Vec<RowBytes> {
@@ -41,7 +44,8 @@ impl Check {
         let people = self.people.get(&realm);
         let root = people.and_then(|people| people.of_ucid(ucid));
         let person = people.zip(root).and_then(|(people, root)| people.persons.get(&root));
-        if person.is_some_and(|person| person.ids.contains_key(&id)) {
+        let listed = !self.config.literal && self.live(realm, ucid).is_some();
+        if listed || person.is_some_and(|person| person.ids.contains_key(&id)) {
             return Ok(());
         }
         let erased = people.is_some_and(|people| people.erased.contains_key(&id));
@@ -102,7 +106,41 @@ impl Check {
         };
         let shown = super::answers::shown_in(&found.body, realm.org)?;
         let should: Vec<_> = self.shows(realm, sought).into_iter().collect();
+        if let Sought::Id(id) = sought {
+            self.at_rest.entry((realm, id)).or_insert_with(|| should.first().cloned());
+        }
         if shown == should { Ok(()) } else { Err(format!("{sought:?} shows {shown:?}, should show {should:?}")) }
+    }
+
+    /// What a search must show that finds all who share a value: up to five, whoever communicated it last first.
+    pub(crate) fn shows_all_at_rest(&self, realm: Realm, sought: Sought, answer: &Answer) -> Result<(), Wrong> {
+        let (Sought::Id(id), Answer::Fetch(Ok(found)), Some(people)) = (sought, answer, self.people.get(&realm)) else {
+            return Err(format!("{sought:?}: {answer:?}"));
+        };
+        let shown: Vec<Ucid> =
+            super::answers::shown_in(&found.body, realm.org)?.iter().map(|shown| shown.ucid).collect();
+        let holders: BTreeSet<Ucid> = people.holders(id).filter(|_| self.is_sought(id)).collect();
+        let last = people.told.get(&id).into_iter().flatten().rev().filter_map(|tile| people.of_ucid(*tile));
+        let last = last.into_iter().find(|root| holders.contains(root));
+        let right = BTreeSet::from_iter(shown.iter().copied()).is_subset(&holders)
+            && shown.len() == holders.len().min(limits::SHARED_FOUND)
+            && (last.is_none() || shown.first().copied() == last);
+        if right { Ok(()) } else { Err(format!("{sought:?} shows {shown:?}, is shared by {holders:?}, last {last:?}")) }
+    }
+
+    /// Values that leave one day, and find somebody until then: when, and which.
+    pub(crate) fn expiring(&self) -> Vec<(Ms, Realm, Sought)> {
+        let mut due = Vec::new();
+        for ((realm, ucid), known) in self.rows.iter().filter(|_| !self.config.literal) {
+            let (Some(live), Some(people)) = (known.profile.live(), self.people.get(realm)) else { continue };
+            for holding in holdings(&live.tiles, &self.config.rules, self.now) {
+                let found = |id: &Id| findable(&self.config, people, *id) == Some(*ucid);
+                let id = id_of(holding.held).ok().filter(found);
+                due.extend(holding.held.expires.zip(id).map(|(at, id)| (at, *realm, Sought::Id(id))));
+            }
+        }
+        due.sort_unstable_by_key(|(at, ..)| *at);
+        due
     }
 
     /// Every acknowledged write is there; what was refused for good is not.

@@ -7,8 +7,11 @@ use bytes::Bytes;
 use onefold_core::id::Ucid;
 use onefold_core::profile::codec::{self, View};
 use onefold_core::profile::fold::{Tiles, fold};
+use onefold_core::profile::holding::holdings;
 use onefold_core::profile::render::{Name, render};
+use onefold_core::profile::tile::Held;
 use onefold_core::profile::{Live, Profile};
+use onefold_core::rules::Rules;
 use onefold_core::tables::{Key, RowHash};
 use onefold_core::time::Ms;
 use onefold_core::value::{Number, Scalar};
@@ -18,19 +21,24 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) ids: BTreeMap<Id, Ucid>,
+    /// Those that are no longer shown.
+    pub(super) former: BTreeMap<Id, Ucid>,
     /// Each mark's profile and stamp.
     pub(super) marks: BTreeMap<usize, (Ucid, Ms)>,
     pub(super) sum: i64,
 }
 
 impl Content {
-    pub(super) fn of<'a>(tiles: impl IntoIterator<Item = &'a Tiles>) -> Result<Self, Wrong> {
+    /// `rules`: not the literal ones, and the time.
+    pub(super) fn of(tiles: &Tiles, rules: Option<(&Rules, Ms)>) -> Result<Self, Wrong> {
         let mut content = Self::default();
-        for (ucid, tile) in tiles.into_iter().flatten() {
-            for held in &tile.identifiers {
-                let id = number_in(held.identifier.value(), "id~").ok_or("an identifier of nobody known")? as Id;
-                if content.ids.insert(id, *ucid).is_some() {
-                    return Err(format!("identifier {id} is listed twice in one row"));
+        if let Some((rules, now)) = rules {
+            content.hold(tiles, rules, now)?;
+        }
+        for (ucid, tile) in tiles {
+            for held in tile.identifiers.iter().filter(|_| rules.is_none()) {
+                if content.ids.insert(id_of(held)?, *ucid).is_some() {
+                    return Err("an identifier is listed twice in one row".into());
                 }
             }
             let attribute = |name: &str| tile.groups.get(name)?.members.get(name);
@@ -51,11 +59,26 @@ impl Content {
         Ok(content)
     }
 
+    fn hold(&mut self, tiles: &Tiles, rules: &Rules, now: Ms) -> Result<(), Wrong> {
+        for holding in holdings(tiles, rules, now) {
+            let of = if holding.former { &mut self.former } else { &mut self.ids };
+            of.entry(id_of(holding.held)?).or_insert(holding.tile);
+        }
+        let ids = &self.ids;
+        self.former.retain(|id, _| !ids.contains_key(id));
+        Ok(())
+    }
+
     /// Whether this is what the model says of a person.
     pub(super) fn is(&self, person: &Person) -> Result<(), Wrong> {
         if self.ids != person.ids {
             return Err(format!("lists identifiers {:?}, should be {:?}", self.ids, person.ids));
         }
+        self.says_as(person)
+    }
+
+    /// Whether it says what was said by the writes that happened to a person.
+    pub(super) fn says_as(&self, person: &Person) -> Result<(), Wrong> {
         let marks: BTreeMap<_, _> = person.writes.iter().map(|write| (write.op, (write.tile, write.stamp))).collect();
         if self.marks != marks {
             return Err(format!("holds marks {:?}, should be {:?}", self.marks, marks));
@@ -67,6 +90,11 @@ impl Content {
         }
         Ok(())
     }
+}
+
+/// Which identifier of the pool this is.
+pub(super) fn id_of(held: &Held) -> Result<Id, Wrong> {
+    Ok(number_in(held.identifier.value(), "id~").ok_or("an identifier of nobody known")? as Id)
 }
 
 /// The number behind a word in a text.
@@ -105,14 +133,17 @@ impl Check {
     pub(super) fn well_formed(&self, realm: Realm, ucid: Ucid, profile: &Profile, value: &Bytes) -> Result<u64, Wrong> {
         let Profile::Live(live) = profile else { return Ok(0) };
         let view = View::new(value).map_err(|bad| bad.to_string())?;
-        let shown = render(Name { region: realm.code(), ucid }, &live.tiles, &fold(&live.tiles));
+        let (rules, now) = (&*self.config.rules, self.now);
+        let held = holdings(&live.tiles, rules, now);
+        let shown = fold(&live.tiles, &held, rules, now);
+        let shown = render(Name { region: realm.code(), ucid }, &live.tiles, &shown);
         if view.answer() != [b"[", shown.as_slice(), b"]"].concat() {
             return Err(format!("{ucid:?}: the answer in the row is not what its tiles say"));
         }
         if view.is_busy() != live.is_busy() {
             return Err(format!("{ucid:?}: the head does not know whether the row is busy"));
         }
-        let hashes: Vec<RowHash> = live.hashes().collect();
+        let hashes: Vec<RowHash> = held.iter().map(|holding| holding.held.hash).collect();
         let listed = value[40..44].try_into().map(u32::from_be_bytes).unwrap_or(0);
         if listed as usize != hashes.len() || !hashes.iter().all(|hash| view.lists(*hash)) {
             return Err(format!("{ucid:?}: the head does not list what the tiles hold"));
@@ -136,8 +167,9 @@ impl Check {
         self.rows.get(&(realm, ucid))?.profile.live()
     }
 
-    /// What a reader of a live row sees: with the tiles of a loser that is sealed and not yet absorbed.
-    pub(super) fn visible(&self, realm: Realm, ucid: Ucid, live: &Live) -> Result<Content, Wrong> {
+    /// The tiles that a reader of a live row sees: with those of a loser that is sealed and not yet absorbed, and without
+    /// those that have a row of their own again.
+    pub(super) fn visible_tiles(&self, realm: Realm, ucid: Ucid, live: &Live) -> Tiles {
         let mut tiles = live.tiles.clone();
         if let Some(pending) = &live.pending
             && let Some(known) = self.rows.get(&(realm, pending.loser))
@@ -148,7 +180,23 @@ impl Check {
                 tiles.entry(*ucid).or_insert_with(|| tile.clone());
             }
         }
-        Content::of([&tiles])
+        if let Some(out) = &live.split
+            && let Some(first) = out.first()
+            && self.live(realm, *first).is_some_and(|new| new.source == Some(ucid))
+        {
+            tiles.retain(|tile, _| !out.contains(tile));
+        }
+        tiles
+    }
+
+    /// What a reader of a live row sees.
+    pub(super) fn visible(&self, realm: Realm, ucid: Ucid, live: &Live) -> Result<Content, Wrong> {
+        Content::of(&self.visible_tiles(realm, ucid, live), self.rules())
+    }
+
+    /// The rules that are not the literal ones, and the time.
+    pub(super) fn rules(&self) -> Option<(&Rules, Ms)> {
+        (!self.config.literal).then_some((&*self.config.rules, self.now))
     }
 
     /// The hash of an identifier.
@@ -182,7 +230,7 @@ impl Check {
         if place_of(key).is_none() {
             return format!("{} bytes", value.len());
         }
-        let said = |tiles: &Tiles| match Content::of([tiles]) {
+        let said = |tiles: &Tiles| match Content::of(tiles, self.rules()) {
             Ok(content) => {
                 let ids: Vec<_> = content.ids.iter().map(|(id, tile)| format!("{id}@{}", short(*tile))).collect();
                 let marks: Vec<_> = content
@@ -190,15 +238,17 @@ impl Check {
                     .iter()
                     .map(|(mark, (t, ts))| format!("{mark}@{}:{}", short(*t), ts % 1_000_000))
                     .collect();
-                format!("ids {ids:?} marks {marks:?}")
+                format!("ids {ids:?} former {:?} marks {marks:?}", content.former.keys())
             }
             Err(wrong) => wrong,
         };
         match codec::decode(value) {
             Ok(Profile::Live(live)) => {
                 let pending = live.pending.as_ref().map(|pending| short(pending.loser));
+                let out = live.split.as_ref().map(|out| out.iter().map(|tile| short(*tile)).collect::<Vec<_>>());
+                let source = live.source.map(short);
                 format!(
-                    "live {} pending {pending:?} releasing {:?} ops {}",
+                    "live {} pending {pending:?} releasing {:?} split {out:?} source {source:?} ops {}",
                     said(&live.tiles),
                     live.releasing,
                     live.ops.len()

@@ -1,9 +1,11 @@
 //! What was true at some moment since an operation began: an answer must be one of these.
 
 use super::Check;
-use crate::model::Shown;
-use crate::ops::{Asked, Asking, Realm, Sought};
+use crate::config::Config;
+use crate::model::{People, Shown};
+use crate::ops::{Asked, Asking, Id, Realm, Sought, identifier};
 use onefold_core::id::Ucid;
+use onefold_core::strategy::Class;
 use onefold_core::time::Ms;
 use std::collections::BTreeSet;
 
@@ -45,10 +47,11 @@ impl Watch {
             pairs.map(|(sought, realm)| Unit { sought, realm, seen: Vec::new() }).collect()
         };
         let (units, ids) = match &asked.what {
-            Asking::Fetch(sought, realms) => (units(sought, realms), 0),
+            Asking::Fetch(sought, realms, _) => (units(sought, realms), 0),
             Asking::Delete(sought, _) => (units(sought, &[asked.realm]), 0),
             Asking::Upsert { plan, .. } => (Vec::new(), plan.ids.len()),
-            Asking::Sweep => (Vec::new(), 0),
+            Asking::Split(one, other) => (units(&[Sought::Ucid(*one), Sought::Ucid(*other)], &[asked.realm]), 0),
+            Asking::Sweep | Asking::Lift(..) => (Vec::new(), 0),
         };
         Self {
             op: asked.first,
@@ -63,6 +66,21 @@ impl Watch {
             after: Vec::new(),
         }
     }
+}
+
+/// Whether a search by an identifier may find somebody.
+fn is_sought(config: &Config, id: Id) -> bool {
+    let identifier = identifier(id, config.kinds);
+    config.rules.rule(identifier.kind()).class != Class::Disabled && !config.rules.blocks(&identifier)
+}
+
+/// Whom a search by an identifier finds: nobody by a disabled or blocked one, nor by one that several people share.
+pub(super) fn findable(config: &Config, people: &People, id: Id) -> Option<Ucid> {
+    if !is_sought(config, id) {
+        return None;
+    }
+    let mut holders = people.holders(id);
+    holders.next().filter(|_| holders.next().is_none())
 }
 
 fn push(seen: &mut Vec<Option<Shown>>, now: Option<Shown>) {
@@ -90,6 +108,14 @@ impl Check {
         for unit in &mut watch.units {
             let now = self.shows(unit.realm, unit.sought);
             push(&mut unit.seen, now);
+            if let Sought::Id(id) = unit.sought
+                && !self.rule_of(id).is_primary()
+            {
+                // Whom it finds, and that it is shared, are read one after the other.
+                let people = self.people.entry(unit.realm).or_default();
+                let shown = people.holders(id).filter_map(|root| people.shown(unit.realm, root, &self.says));
+                shown.for_each(|shown| push(&mut unit.seen, Some(shown)));
+            }
         }
         let Some((ids, ucid)) = self.upsert_of(watch.first).map(|(plan, asking)| match asking {
             Asking::Upsert { ucid, .. } => (plan.ids.clone(), *ucid),
@@ -99,9 +125,8 @@ impl Check {
         };
         let people = self.people.entry(watch.realm).or_default();
         for (place, id) in ids.iter().enumerate() {
-            let person = people.of_id(*id);
-            watch.nobody[place] |= person.is_none();
-            watch.named.extend(person);
+            watch.nobody[place] |= people.of_id(*id).is_none();
+            watch.named.extend(people.holders(*id));
             watch.erased = watch.erased.max(people.erased.get(id).copied());
         }
         if let Some(ucid) = ucid {
@@ -115,11 +140,17 @@ impl Check {
         }
     }
 
+    /// Whether a search by an identifier may find somebody.
+    pub(super) fn is_sought(&self, id: Id) -> bool {
+        is_sought(&self.config, id)
+    }
+
     /// What a fetch by one value shows now. A row in which there is nothing of anybody is known to nobody.
     pub(super) fn shows(&mut self, realm: Realm, sought: Sought) -> Option<Shown> {
         let people = self.people.entry(realm).or_default();
         let root = match sought {
-            Sought::Id(id) => people.of_id(id),
+            Sought::Id(id) if self.config.literal => people.of_id(id),
+            Sought::Id(id) => findable(&self.config, people, id),
             Sought::Ucid(ucid) => people.of_ucid(ucid),
         }?;
         people.shown(realm, root, &self.says)

@@ -10,12 +10,13 @@ use crate::records::Swap;
 use crate::service::draft::Draft;
 use crate::service::identity::Root;
 use crate::service::operation::{Begun, Turn};
+use crate::service::record::Look;
 use crate::store::StoreError;
 use bytes::Bytes;
 
 /// What became of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Outcome {
     Done,
     NotDone,
     /// Done, but what it made of the person is to be read.
@@ -24,10 +25,11 @@ enum Fate {
 
 impl Upsert<'_> {
     /// Writes the row that lists and says what the record does, if it is still as it was read.
-    pub(super) async fn commit(&self, root: &Root, draft: Draft) -> Result<Round, Error> {
+    pub(super) async fn commit(&self, look: &Look, root: &Root, draft: Draft) -> Result<Round, Error> {
         let (tile, ucid) = (draft.tile, root.ucid);
         let mut live = Live { tiles: draft.tiles, ..Live::clone(&root.live) };
         live.ops = self.identity.unfinished(&root.live.ops).await?;
+        live.watch = self.identity.keep_watch(ucid, &live).await?;
         let mut op = self.op;
         if let Some(key) = self.write.idempotency {
             op = match self.identity.turn(key, root, tile).await? {
@@ -44,15 +46,23 @@ impl Upsert<'_> {
         let rendered = self.identity.render(ucid, &live);
         let bytes = codec::encode_live(&live, &rendered);
         match self.write_row(root, tile, op, bytes).await? {
-            Fate::Done => {}
-            Fate::NotDone => return Ok(Round::Again),
-            Fate::Found => {
+            Outcome::Done => {}
+            Outcome::NotDone => return Ok(Round::Again),
+            Outcome::Found => {
                 self.finish_op(tile).await;
                 return Ok(Round::Repeated(tile));
             }
         }
         self.finish_op(tile).await;
-        Ok(Round::Written(Written { body: rendered.answer, ucid, etag: Some(rendered.etag.into()) }))
+        self.note_refusals(look, root, tile).await;
+        let (not_attached, not_linked) = (look.not_attached(&self.record), self.not_linked(look));
+        let body = if not_attached.is_empty() && not_linked.is_empty() {
+            rendered.answer
+        } else {
+            self.identity.answer_with(ucid, &live, &not_attached, &not_linked)
+        };
+        let etag = Some(rendered.etag.into());
+        Ok(Round::Written(Written { body, ucid, etag, not_attached, not_linked }))
     }
 
     /// The write is done by now; that its `Op` row says so too is for the next repeat, who looks at the tile otherwise.
@@ -66,14 +76,14 @@ impl Upsert<'_> {
 
     /// The guarded write of the row. An unknown outcome is learnt before anything else is done: while the row is as it
     /// was, the same write again; once it moved on, the operation is looked for in its tile, wherever that is by then.
-    async fn write_row(&self, root: &Root, tile: Ucid, op: u64, bytes: Bytes) -> Result<Fate, Error> {
+    async fn write_row(&self, root: &Root, tile: Ucid, op: u64, bytes: Bytes) -> Result<Outcome, Error> {
         let mut swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await?;
         if swap == Swap::Unknown && self.identity.service.has(Defect::RetryWithoutFate) {
-            return Ok(Fate::NotDone);
+            return Ok(Outcome::NotDone);
         }
         match swap {
-            Swap::Done(_) => return Ok(Fate::Done),
-            Swap::Conflict => return Ok(Fate::NotDone),
+            Swap::Done(_) => return Ok(Outcome::Done),
+            Swap::Conflict => return Ok(Outcome::NotDone),
             Swap::Unknown => {}
         }
         for _ in 0..limits::ROUNDS {
@@ -83,17 +93,17 @@ impl Upsert<'_> {
             }
             swap = self.identity.swap_bytes(root.ucid, root.version, bytes.clone()).await.map_err(in_doubt)?;
             if let Swap::Done(_) = swap {
-                return Ok(Fate::Done);
+                return Ok(Outcome::Done);
             }
         }
         Err(Code::StoreUnknown.into())
     }
 
     /// What became of an operation whose row has moved on. The guard keeps a late write from landing now.
-    async fn fate(&self, root: &Root, tile: Ucid, op: u64) -> Result<Fate, Error> {
+    async fn fate(&self, root: &Root, tile: Ucid, op: u64) -> Result<Outcome, Error> {
         for _ in 0..limits::ROUNDS {
             let lead = self.identity.resolve_ucid(tile).await?;
-            let Some(now) = lead.root else {
+            let Some(now) = lead.roots().next().cloned() else {
                 return Err(Code::ErasedMeanwhile.into());
             };
             if now.live.is_busy() {
@@ -104,11 +114,11 @@ impl Upsert<'_> {
             let (before, after) = (known(root), known(&now));
             if after.contains(&op) {
                 // Under a key another attempt may have done it, to another row than this one had in mind.
-                return Ok(if self.write.idempotency.is_some() { Fate::Found } else { Fate::Done });
+                return Ok(if self.write.idempotency.is_some() { Outcome::Found } else { Outcome::Done });
             }
             // Had it been done, it would stand right behind what was there before, unless that is forgotten too.
             let remembered = after.len() < limits::TILE_OPS || before.iter().any(|op| after.contains(op));
-            return if remembered { Ok(Fate::NotDone) } else { Err(Code::StoreUnknown.into()) };
+            return if remembered { Ok(Outcome::NotDone) } else { Err(Code::StoreUnknown.into()) };
         }
         Err(Code::StoreUnknown.into())
     }
