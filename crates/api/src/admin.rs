@@ -181,17 +181,19 @@ pub struct ListView<T> {
 }
 
 /// The body of `POST …/certificates`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateBody {
     /// SHA-256 of the certificate's DER: 64 hexadecimal digits, with or without colons.
+    #[schemars(regex(pattern = shapes::FINGERPRINT))]
     pub fingerprint: String,
     /// What people call it: 1 to 64 bytes.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
 }
 
 /// A client certificate that is bound to an organisation, as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateView {
     /// SHA-256 of the certificate's DER: 64 hexadecimal digits.

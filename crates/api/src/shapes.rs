@@ -7,6 +7,8 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 pub(crate) const REGION: &str = "^[A-Za-z0-9-]{1,8}$";
 /// A UCID.
 pub(crate) const UUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
+/// SHA-256 of a certificate.
+pub(crate) const FINGERPRINT: &str = "^([0-9a-fA-F]{64}|([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2})$";
 /// A kind of identifier: those beginning with `_`, and the two that name profiles, are reserved.
 const KIND: &str = "^[A-Za-z0-9.-][A-Za-z0-9_.-]{0,63}$";
 /// A name of an attribute or group.

@@ -55,9 +55,9 @@ fn narrowed() -> Value {
     let components = &mut document["components"];
     components["securitySchemes"].as_object_mut().unwrap().remove("parameter");
     let schemas = &mut components["schemas"];
-    for name in ["SearchBody", "WriteBody", "DeleteBody"] {
+    for name in ["SearchBody", "ExplainBody", "WriteBody", "DeleteBody", "SplitBody"] {
         schemas[name]["properties"]["orgId"] = json!({"const": 1});
-        if name != "SearchBody" {
+        if !["SearchBody", "ExplainBody"].contains(&name) {
             schemas[name]["properties"]["region"] = json!({"enum": ["EU", "us"]});
         }
     }
@@ -67,11 +67,18 @@ fn narrowed() -> Value {
     said[4]["additionalProperties"]["anyOf"].as_array_mut().unwrap().truncate(3);
     said.as_array_mut().unwrap().remove(3);
     schemas["KeyBody"]["properties"]["expiresAt"] = json!({"const": null});
-    let search = &mut schemas["SearchBody"]["properties"];
-    search["regions"]["items"] = json!({"enum": ["EU", "us"]});
-    search["search"]["maxProperties"] = json!(2);
-    search["search"]["additionalProperties"]["maxItems"] = json!(2);
-    search["search"]["properties"]["ucid"]["maxItems"] = json!(2);
+    // Nobody is split from themselves.
+    for (name, first) in [("ucid", "[0-7]"), ("linkedUcid", "[8-9a-f]")] {
+        let pattern = format!("^{first}[0-9a-f]{{7}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$");
+        schemas["SplitBody"]["properties"][name]["pattern"] = json!(pattern);
+    }
+    for name in ["SearchBody", "ExplainBody"] {
+        let search = &mut schemas[name]["properties"];
+        search["regions"]["items"] = json!({"enum": ["EU", "us"]});
+        search["search"]["maxProperties"] = json!(2);
+        search["search"]["additionalProperties"]["maxItems"] = json!(2);
+        search["search"]["properties"]["ucid"]["maxItems"] = json!(2);
+    }
     for name in ["OrgBody", "OrgPatchBody"] {
         schemas[name]["properties"]["regions"]["items"] = json!({"enum": ["EU", "US"]});
     }

@@ -32,6 +32,6 @@ fn is_open(app: &App) -> bool {
     match app.config.metrics.access {
         Access::Open => true,
         Access::Root => false,
-        Access::Auto => app.config.server.listen.ip().is_loopback(),
+        Access::Auto => app.config.addresses().all(|address| address.ip().is_loopback()),
     }
 }

@@ -1,10 +1,13 @@
 //! The description of the API, OpenAPI 3.1, made from the route table, the table of operations and the wire types. It is
 //! checked in as `/openapi.json`; a test fails where that differs.
 
+mod bodies;
+mod identity;
 mod operations;
 mod page;
 
 use crate::http::{Needs, ROUTES, Route};
+use identity::IDENTITY;
 use onefold_api::problem::Problem;
 use operations::{OPERATIONS, Operation};
 pub use page::page;
@@ -32,6 +35,11 @@ impl Schemas {
         self.0.subschema_for::<T>().to_value()
     }
 
+    /// In place, not by reference.
+    fn written_out<T: JsonSchema>(&mut self) -> Value {
+        T::json_schema(&mut self.0).to_value()
+    }
+
     /// All of them. What is sent refuses members that it does not know.
     fn take(mut self) -> Map<String, Value> {
         let mut schemas = self.0.take_definitions(true);
@@ -53,6 +61,8 @@ fn parameter(name: &str) -> Value {
             ("path", json!({"type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64}), "The organisation")
         }
         "keyId" => ("path", json!({"type": "string", "format": "uuid"}), "The key"),
+        "fingerprint" => ("path", json!({"type": "string"}), "SHA-256 of the certificate, 64 hexadecimal digits"),
+        "blockedId" => ("path", json!({"type": "string"}), "What the list gave as `blockedId`"),
         "limit" => ("query", json!({"type": "integer", "minimum": 1, "maximum": 100}), "Items on the page"),
         "cursor" => ("query", json!({"type": "string"}), "What the page before gave as `next`"),
         "Prefer" => ("header", json!({"type": "string"}), "`return=minimal` for 204 without a body; `handling=strict`"),
@@ -111,7 +121,7 @@ pub fn document() -> Value {
 
 /// The operation of a route, if it is described.
 fn described(route: &Route) -> Option<&'static Operation> {
-    OPERATIONS.iter().find(|operation| operation.route == (route.method.as_str(), route.path))
+    OPERATIONS.iter().chain(IDENTITY).find(|operation| operation.route == (route.method.as_str(), route.path))
 }
 
 fn described_as(route: &Route, operation: &Operation, schemas: &mut Schemas, problem: &Value) -> Value {

@@ -28,7 +28,8 @@ pub(super) struct Operation {
     pub(super) fails: &'static [u16],
 }
 
-fn of<T: JsonSchema>(schemas: &mut Schemas) -> Value {
+/// A wire type.
+pub(super) fn of<T: JsonSchema>(schemas: &mut Schemas) -> Value {
     schemas.reference::<T>()
 }
 
@@ -36,10 +37,12 @@ fn text(_: &mut Schemas) -> Value {
     serde_json::json!({ "type": "string" })
 }
 
-const LIST: &[&str] = &["limit", "cursor"];
+/// Parameters of a list.
+pub(super) const LIST: &[&str] = &["limit", "cursor"];
 const WRITES: &[&str] = &["Prefer", "Idempotency-Key", "If-Match", "If-None-Match"];
 
-/// All that are described. A test holds that every route which does something is here.
+/// Those of the server, of profiles and of organisations; the others are in [`super::identity`]. A test holds that every route
+/// which does something is described.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         route: ("GET", "/healthz"),

@@ -83,6 +83,15 @@ async fn on_an_address_that_others_reach_they_take_the_root_key() {
     public.get("/metrics").key("nonsense").await.refused(401, "auth.invalid");
     public.get("/metrics").await.refused(403, "auth.scope");
     assert_eq!(public.get("/metrics").key(ROOT_KEY).await.status, 200);
+    for section in ["tls", "mtls"] {
+        let files = "certificate_file = 'c'\nprivate_key_file = 'k'";
+        let authority = if section == "mtls" { "client_ca_file = 'a'" } else { "" };
+        let at = |address: &str| format!("[{section}]\nlisten = '{address}'\n{files}\n{authority}");
+        let reached = world_with(&at("0.0.0.0:0")).await;
+        reached.get("/metrics").without("apikey").await.refused(401, "auth.missing");
+        let local = world_with(&at("[::1]:0")).await;
+        assert_eq!(local.get("/metrics").without("apikey").await.status, 200);
+    }
     let open = world_with("[server]\nlisten = '0.0.0.0:0'\n[metrics]\naccess = 'open'").await;
     assert_eq!(open.get("/metrics").without("apikey").await.status, 200);
     let closed = world_with("[metrics]\naccess = 'root'").await;
