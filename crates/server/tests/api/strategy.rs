@@ -114,6 +114,8 @@ async fn a_change_holds_at_once_for_what_arrives_after_it() {
     let world = world().await;
     let ucid = async |ids| world.write(json!({"ids": ids})).await.header("x-ucid").to_owned();
     let first = ucid(json!({"user_id": "u1", "email": "e1"})).await;
+    // Of two that were made in the same millisecond either may be the elder.
+    world.clock.advance(1);
     let second = ucid(json!({"user_id": "u2", "email": "e2"})).await;
     assert_eq!(ucid(json!({"user_id": "u1", "email": "e2"})).await, first);
     assert_ne!(world.find("email", "e2").await.ok()[0]["ucid"], *first, "two customers stay two");
