@@ -28,6 +28,9 @@ pub struct SearchBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(inner(regex(pattern = "^(matched|sources)$")))]
     pub include: Option<Vec<String>>,
+    /// Whether a value that sits on several people finds them all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_shared: bool,
     /// An ETag: 204 if the answer would still be that one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[!-~]*$"))]

@@ -234,7 +234,7 @@ impl Config {
         } else {
             Mode::Custom { kinds: (0..self.kinds).map(|kind| kind_rule(dice, kind, ttl)).collect() }
         };
-        if ttl && self.faults.pass > 0.0 || ttl && dice.chance(0.5) {
+        if ttl && (self.faults.pass > 0.0 || dice.chance(0.5)) {
             // Nothing lasts as long as an hour, and no clock is as wrong: whatever is a day old has left everywhere.
             (self.faults.pass, self.faults.passes) = (self.faults.pass.max(0.02), 25 * 3_600 * 1_000);
             // By then an idempotency key may be used anew.

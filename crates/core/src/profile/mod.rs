@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use tile::LinkFact;
 
 /// A profile row.
+#[expect(clippy::large_enum_variant, reason = "nearly all rows are live: a box would cost each of them an allocation")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// A person.

@@ -94,13 +94,29 @@ impl Identity<'_> {
 }
 
 impl Tenant<'_> {
-    /// Lets a value name people again, by what the list of blocked values calls it.
+    /// Lets a value name people again, by what the list of blocked values calls it. Its other writings too, where
+    /// somebody still holds it: a value and its hashes are one identifier.
     pub async fn lift_block(&self, region: Region, hash: RowHash) -> Result<(), Error> {
+        let lead = self.identity(region).resolve(hash).await?;
+        let held =
+            || lead.holders.iter().flat_map(|holder| holder.root.live.tiles.values()).flat_map(|t| &t.identifiers);
+        let same = held().find(|held| held.hash == hash).map(|held| held.same);
+        let mut hashes: Vec<RowHash> = held().filter(|held| Some(held.same) == same).map(|held| held.hash).collect();
+        hashes.push(hash);
+        hashes.sort_unstable();
+        hashes.dedup();
+        for hash in hashes {
+            self.lift_one(region, hash).await?;
+        }
+        Ok(())
+    }
+
+    async fn lift_one(&self, region: Region, hash: RowHash) -> Result<(), Error> {
         let identity = self.identity(region);
         for _ in 0..limits::ROUNDS {
             let (version, alias) = identity.alias(hash).await?;
             let lifted = Alias { blocked: None, met: Vec::new(), ..alias.clone() };
-            if alias == lifted || identity.swap_alias(hash, version, &lifted).await?.is_done() {
+            if alias.blocked.is_none() || identity.swap_alias(hash, version, &lifted).await?.is_done() {
                 return self.unlist_blocked(hash).await;
             }
         }
@@ -114,7 +130,7 @@ impl Tenant<'_> {
         for identifier in self.rules().expand(identifier) {
             let hash = identity.hash(&identifier);
             lifted |= identity.alias(hash).await?.1.blocked.is_some();
-            self.lift_block(region, hash).await?;
+            self.lift_one(region, hash).await?;
         }
         Ok(lifted)
     }

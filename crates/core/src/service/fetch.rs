@@ -3,7 +3,7 @@
 //! The common case reads two rows, the alias and the profile, sees in the profile's head that it lists the identifier,
 //! and sends the answer that stands in it. Everything else (a merge under way, a projection) goes the long way round.
 
-use super::identity::{End, Identity, Root};
+use super::identity::{Alias, End, Identity, Root};
 use super::{Service, Tenant};
 use crate::error::{Code, Error};
 use crate::id::{Identifier, Region, Ucid};
@@ -122,9 +122,18 @@ impl Identity<'_> {
         };
         let rule = self.rules.rule(identifier.kind());
         let writings = self.rules.expand(identifier);
-        let blocked = self.rules.blocks(identifier) || writings.iter().any(|writing| self.rules.blocks(writing));
-        if rule.class == Class::Disabled || blocked {
+        let blocked = |writing: &Identifier| writing != identifier && self.rules.blocks(writing);
+        if rule.class == Class::Disabled || self.rules.blocks(identifier) || writings.iter().any(blocked) {
             return Ok(());
+        }
+        if let [writing] = writings.as_slice() {
+            let hash = self.hash(writing);
+            let alias = self.alias(hash).await?.1;
+            return if alias.blocked.is_some() {
+                Ok(())
+            } else {
+                self.find_led(hash, &alias, rule, sought, search, hits).await
+            };
         }
         let mut leads = Vec::with_capacity(writings.len());
         for writing in &writings {
@@ -132,17 +141,29 @@ impl Identity<'_> {
             leads.push((hash, self.alias(hash).await?.1));
         }
         // A value and its hashes are one identifier, and blocked together.
-        if leads.iter().any(|(_, alias)| alias.blocked.is_some()) {
-            return Ok(());
-        }
-        for (hash, alias) in leads {
-            match alias.owners.as_slice() {
-                [] => {}
-                [tile] => self.find_tile(*tile, Some(hash), sought, search, hits).await?,
-                _ => self.find_shared(hash, rule, sought, search, hits).await?,
+        if leads.iter().all(|(_, alias)| alias.blocked.is_none()) {
+            for (hash, alias) in &leads {
+                self.find_led(*hash, alias, rule, sought, search, hits).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whom an alias leads to.
+    async fn find_led<'a>(
+        &self,
+        hash: RowHash,
+        alias: &Alias,
+        rule: Rule,
+        sought: &'a Sought,
+        search: &Search,
+        hits: &mut Vec<Hit<'a>>,
+    ) -> Result<(), Error> {
+        match alias.owners.as_slice() {
+            [] => Ok(()),
+            [tile] => self.find_tile(*tile, Some(hash), sought, search, hits).await,
+            _ => self.find_shared(hash, rule, sought, search, hits).await,
+        }
     }
 
     /// A value that several tiles have claimed: a primary one leads to who communicated it last, another to nobody if it

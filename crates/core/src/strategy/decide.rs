@@ -174,14 +174,12 @@ impl Decision {
     }
 }
 
+/// Whether rule d lets a further person join those who are together so far.
+type MayMeet<'a> = &'a dyn Fn(&[usize], usize) -> Result<(), Why>;
+
 /// Decides. `ucid` is the person that the record names by UCID; `may_meet` says, of the people together so far and a
 /// further one, whether rule d lets them join.
-pub fn decide(
-    record: &[Named],
-    people: &[Person],
-    ucid: Option<usize>,
-    may_meet: &dyn Fn(&[usize], usize) -> Result<(), Why>,
-) -> Decision {
+pub fn decide(record: &[Named], people: &[Person], ucid: Option<usize>, may_meet: MayMeet<'_>) -> Decision {
     let surplus = surplus(record);
     let mut case = Case { record, people, ucid, may_meet, surplus, order: Vec::new(), alone: Vec::new(), best: None };
     case.order = case.looked_up();
@@ -237,7 +235,7 @@ struct Case<'a> {
     record: &'a [Named],
     people: &'a [Person],
     ucid: Option<usize>,
-    may_meet: &'a dyn Fn(&[usize], usize) -> Result<(), Why>,
+    may_meet: MayMeet<'a>,
     /// Which identifiers of the record are more than a profile keeps of their kind.
     surplus: Vec<bool>,
     /// The identifiers that are looked up, in the order *listed before*.

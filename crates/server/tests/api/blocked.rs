@@ -6,10 +6,14 @@ use http::Method;
 
 /// A telephone in a shop, by which a hundred customers were written.
 async fn with_a_shop() -> World {
+    shared("cellphone", "+49301234567").await
+}
+
+async fn shared(kind: &str, value: &str) -> World {
     let world = world().await;
     for n in 0..103 {
         world.clock.advance(1);
-        let ids = json!({"user_id": format!("u{n}"), "cellphone": "+49301234567"});
+        let ids = json!({"user_id": format!("u{n}"), kind: value});
         world.write(json!({"ids": ids})).header("prefer", "return=minimal").await.no_content();
     }
     world
@@ -56,4 +60,16 @@ async fn an_administrator_lifts_it_by_its_id_or_by_the_value() {
     by_value(value).await.refused(404, "blocked.unknown");
     world.find("cellphone", "+49301234567").await.ok();
     by_value(json!({"kind": "_x"})).await.wrong_at("request.invalid", &["/region", "/kind", "/value"]);
+}
+
+#[tokio::test]
+async fn a_value_and_its_hashes_are_blocked_and_lifted_together() {
+    let world = shared("email", "info@example.org").await;
+    let items = list(&world).await["items"].take();
+    assert!(!items.as_array().unwrap().is_empty());
+    world.find("email", "info@example.org").await.refused(404, "profile.not_found");
+    let id = items[0]["blockedId"].as_str().unwrap();
+    world.call(Method::DELETE, &format!("{ADMIN}/blocked/{id}")).await.no_content();
+    assert_eq!(list(&world).await["items"], json!([]), "in all of its writings");
+    world.find("email", "INFO@example.org").await.ok();
 }
