@@ -27,6 +27,7 @@ pub mod http;
 pub mod json;
 pub mod limits;
 pub mod problem;
+mod purger;
 pub mod root_key;
 pub mod serve;
 pub mod start;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::config::{Config, Engine};
+use crate::purger::Purger;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::{front, root_key, serve};
 use onefold_core::error::Error;
@@ -38,15 +39,18 @@ pub enum StartError {
 }
 
 /// Opens the store that the settings name, and the service over it. Blocks while a journal is read.
-pub async fn open(config: &Config) -> Result<Service, StartError> {
-    let store: Arc<dyn Store> = match &config.engine {
-        Engine::Memory {} => Arc::new(Memory::new()),
-        Engine::Embedded { data, cache_mib } => {
+/// Beside it comes what takes deleted bytes off the disk, where there is a disk.
+pub async fn open(config: &Config) -> Result<(Service, Option<Purger>), StartError> {
+    let (store, purger): (Arc<dyn Store>, _) = match &config.engine {
+        Engine::Memory {} => (Arc::new(Memory::new()), None),
+        Engine::Embedded { data, cache_mib, purge_seconds } => {
             let cache_bytes = u64::from(*cache_mib) << 20;
-            Arc::new(Embedded::open(data, EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() })?)
+            let store = Embedded::open(data, EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() })?;
+            let store = Arc::new(store);
+            (store.clone(), Some(Purger::new(store, Duration::from_secs((*purge_seconds).into()))))
         }
     };
-    Ok(Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
+    Ok((Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?, purger))
 }
 
 /// Runs a server until the system tells it to stop. `serving` is called once calls are answered, with the address.
@@ -60,11 +64,12 @@ pub async fn run(
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
     let address = listener.local_addr()?;
-    let service = open(&config).await?;
+    let (service, purger) = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let app = Arc::new(App::new(service, config, &root));
     let stop = stop_signal()?;
     let sweeper = tokio::spawn(sweep(app.clone()));
+    let purger = purger.map(Purger::start);
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve(front(app.clone()), listener, async {
         // Also when the sender is gone.
@@ -79,6 +84,9 @@ pub async fn run(
     let served = server.await;
     sweeper.abort();
     let _ = sweeper.await;
+    if let Some(purger) = purger {
+        purger.stop().await;
+    }
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;

@@ -4,21 +4,33 @@
 //! LOCK      locked by the process that has the directory open; empty
 //! FORMAT    "onefold rows <version>"
 //! CREATING  only while the directory is made for the first time
-//! rows/     fjall's files
+//! CURRENT   the name of the folder that holds the rows; without it that is `rows`
+//! STALE     something was deleted whose bytes may still lie in the files; since when, says its time of change
+//! rows/     fjall's files, until the first purge
+//! rows.N/   fjall's files after purge N; a folder that `CURRENT` does not name is a remainder, and is taken away
 //! ```
 
 use fjall::Database;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// The version of the layout of directory, keys and values that this program reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// 2 came with `CURRENT`: a program that does not know it would look into a folder that is not there any more, and
+/// begin anew. Version 1 is read, too, and becomes 2 by the first purge.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The earliest version that is still read.
+const OLDEST_VERSION: u32 = 1;
 
 const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
 const CREATING: &str = "CREATING";
 const ROWS: &str = "rows";
+const CURRENT: &str = "CURRENT";
+const STALE: &str = "STALE";
 /// What a file system puts at the top of an empty disk.
 const LOST_AND_FOUND: &str = "lost+found";
 const FORMAT_WORDS: &str = "onefold rows ";
@@ -98,12 +110,98 @@ impl Directory {
         let io = |source| OpenError::Io { dir: self.path.clone(), source };
         self.check_format()?;
         let new = self.begin().map_err(io)?;
-        let database = Database::builder(self.path.join(ROWS)).cache_size(block_cache_bytes).open();
-        let database = database.map_err(|error| self.rows_error(&error))?;
+        let folder = self.path.join(self.current().map_err(io)?);
+        if !new && !folder.is_dir() {
+            let reason = format!("{} is missing", folder.display());
+            return Err(OpenError::Rows { dir: self.path.clone(), reason });
+        }
+        self.remove_remainders().map_err(io)?;
+        let database = self.database(&folder, block_cache_bytes)?;
         if new {
             self.finish().map_err(io)?;
         }
         Ok(database)
+    }
+
+    fn database(&self, folder: &Path, block_cache_bytes: u64) -> Result<Database, OpenError> {
+        let database = Database::builder(folder).cache_size(block_cache_bytes).open();
+        database.map_err(|error| self.rows_error(&error))
+    }
+
+    /// An empty database beside the current one, and the name of its folder. It counts for nothing until `switch`.
+    pub(super) fn next_rows(&self, block_cache_bytes: u64) -> Result<(String, Database), OpenError> {
+        let io = |source| OpenError::Io { dir: self.path.clone(), source };
+        self.remove_remainders().map_err(io)?;
+        let current = self.current().map_err(io)?;
+        let name = format!("{ROWS}.{}", number(&current).unwrap_or(0) + 1);
+        let folder = self.path.join(&name);
+        make_dir(&folder).map_err(io)?;
+        let database = self.database(&folder, block_cache_bytes)?;
+        Ok((name, database))
+    }
+
+    /// From now on, whatever happens, the rows are in this folder. All that is in it must be durable. Where it fails it
+    /// is not known which of the two the next start will open.
+    pub(super) fn switch(&self, name: &str) -> io::Result<()> {
+        sync_dir(&self.path)?; // The folder's own name.
+        self.replace(FORMAT, &format!("{FORMAT_WORDS}{FORMAT_VERSION}\n"))?;
+        self.replace(CURRENT, &format!("{name}\n"))
+    }
+
+    /// Replaces a small file as a whole: after a crash it is the old one or the new one.
+    fn replace(&self, name: &str, text: &str) -> io::Result<()> {
+        let (draft, place) = (self.path.join(format!("{name}.new")), self.path.join(name));
+        let mut file = make_file(&draft)?;
+        file.set_len(0)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(draft, place)?;
+        sync_dir(&self.path)
+    }
+
+    /// The name of the folder that holds the rows.
+    fn current(&self) -> io::Result<String> {
+        let text = match fs::read_to_string(self.path.join(CURRENT)) {
+            Err(error) if is_missing(&error) => return Ok(ROWS.to_owned()),
+            text => text?,
+        };
+        match number(text.trim()) {
+            Some(_) => Ok(text.trim().to_owned()),
+            None => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, format!("{CURRENT} does not name a folder of rows")))
+            }
+        }
+    }
+
+    /// Takes away every folder of rows but the current one: what a purge left that was cut short.
+    pub(super) fn remove_remainders(&self) -> io::Result<()> {
+        let current = self.current()?;
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let rows = name.to_str().is_some_and(|name| name != current && (name == ROWS || number(name).is_some()));
+            if rows {
+                fs::remove_dir_all(self.path.join(&name))?;
+            }
+        }
+        sync_dir(&self.path)
+    }
+
+    /// Notes, durably, that the files hold what was deleted. The time of an earlier note stays.
+    pub(super) fn mark_stale(&self) -> io::Result<()> {
+        make_file(&self.path.join(STALE))?.sync_all()?;
+        sync_dir(&self.path)
+    }
+
+    /// Takes that note away: no file holds what was deleted.
+    pub(super) fn clear_stale(&self) -> io::Result<()> {
+        fs::remove_file(self.path.join(STALE)).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })?;
+        sync_dir(&self.path)
+    }
+
+    /// For how long the files may hold what was deleted; `None` if they do not. A clock that went back counts as long.
+    pub(super) fn stale_for(&self) -> Option<Duration> {
+        let since = fs::metadata(self.path.join(STALE)).ok()?.modified().ok()?;
+        Some(SystemTime::now().duration_since(since).unwrap_or(Duration::MAX))
     }
 
     /// What is wrong with the rows, in words.
@@ -123,7 +221,7 @@ impl Directory {
             Ok(text) => text,
         };
         match text.strip_prefix(FORMAT_WORDS).and_then(|version| version.trim().parse().ok()) {
-            Some(FORMAT_VERSION) => Ok(()),
+            Some(OLDEST_VERSION..=FORMAT_VERSION) => Ok(()),
             Some(found) => Err(OpenError::OtherVersion { dir: self.path.clone(), found, expected: FORMAT_VERSION }),
             None => Err(OpenError::NotOurs { dir: self.path.clone() }),
         }
@@ -167,6 +265,11 @@ fn could_be_ours(path: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Which purge made the folder of this name; `None` if it is none of a purge.
+fn number(name: &str) -> Option<u64> {
+    name.strip_prefix(ROWS)?.strip_prefix('.')?.parse().ok()
 }
 
 fn is_missing(error: &io::Error) -> bool {

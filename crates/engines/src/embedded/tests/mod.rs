@@ -4,11 +4,13 @@ mod commits;
 mod damage;
 mod directory;
 mod kill;
+mod purge;
 
 use super::{Embedded, EmbeddedOptions};
 use crate::conformance::{get, key, partition, put, text};
 use bytes::Bytes;
 use onefold_core::store::{Guard, Outcome, Row, Store, Version};
+use onefold_core::tables::Table;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
