@@ -108,9 +108,9 @@ const MARKER: &str = "marker-of-somebody-who-wants-to-go";
 
 /// Writes somebody with the marker and somebody without, deletes the first, and gives a call that finds the second.
 fn write_and_delete(server: &Server) -> impl Fn(&Server) -> u16 + use<> {
-    let org = server.json(&["org", "create", "Acme"])["orgId"].as_u64().unwrap();
+    let org = server.json(&["org", "create", "--name", "Acme"])["orgId"].as_u64().unwrap();
     let scopes = "profile.read,profile.write,profile.delete";
-    let key = server.json(&["key", "create", "--org", &org.to_string(), "k", "--scopes", scopes]);
+    let key = server.json(&["key", "create", "--org", &org.to_string(), "--name", "k", "--scopes", scopes]);
     let key = key["apikey"].as_str().unwrap().to_owned();
     for (user, note) in [("u1", MARKER), ("u2", "stays")] {
         let body = format!(
