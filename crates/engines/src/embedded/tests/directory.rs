@@ -23,9 +23,9 @@ async fn a_second_opener_is_refused() {
 async fn another_format_is_refused_with_a_way_out() {
     let (store, dir) = fresh();
     store.close().await;
-    fs::write(dir.path().join("FORMAT"), "onefold rows 2\n").expect("written");
+    fs::write(dir.path().join("FORMAT"), "onefold rows 999\n").expect("written");
     let refused = refusal(dir.path());
-    assert!(matches!(refused, OpenError::OtherVersion { found: 2, expected: 1, .. }));
+    assert!(matches!(refused, OpenError::OtherVersion { found: 999, expected: 2, .. }));
     assert!(refused.to_string().contains("export from there and import here"), "{refused}");
     fs::write(dir.path().join("FORMAT"), "something else").expect("written");
     assert!(matches!(refusal(dir.path()), OpenError::NotOurs { .. }));
