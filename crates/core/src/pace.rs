@@ -51,6 +51,11 @@ impl Pace {
             let full = if own { (seen >> TAG_BITS).clamp(now, now + self.whole) } else { now };
             let after = full + self.each;
             if after > now + self.whole {
+                if own && seen >> TAG_BITS > full {
+                    // What was noted by the clock before it stepped back would hold until it is that late again.
+                    let _noted_or_by_another =
+                        slot.compare_exchange(seen, full << TAG_BITS | tag, Ordering::Relaxed, Ordering::Relaxed);
+                }
                 return false;
             }
             let next = after << TAG_BITS | tag;
