@@ -207,11 +207,18 @@ impl Identity<'_> {
     async fn seen(&self, tile: Ucid) -> Result<Option<Root>, Error> {
         for _ in 0..limits::ROUNDS {
             let End::Live(root) = self.follow(tile).await? else { return Ok(None) };
-            if let Some(root) = self.as_seen(root).await? {
+            if let Some(root) = self.as_seen_of(root, tile).await? {
                 return Ok(Some(root));
             }
         }
         Err(Code::Contention.into())
+    }
+
+    /// A live row as a reader sees it, who came for a tile of it. `None` also where a split has taken that tile out since
+    /// the row was read: it is somebody's all the same, so the way is walked again.
+    async fn as_seen_of(&self, root: Root, tile: Ucid) -> Result<Option<Root>, Error> {
+        let had = root.live.tiles.contains_key(&tile);
+        Ok(self.as_seen(root).await?.filter(|seen| !had || seen.live.tiles.contains_key(&tile)))
     }
 
     /// The person that a tile has come to, if they hold the identifier.
@@ -228,7 +235,7 @@ impl Identity<'_> {
                 Look::Nothing => return Ok(()),
                 Look::Ready(ucid, etag, answer) => (ucid, etag, answer, None),
                 Look::Row(root) => {
-                    let Some(root) = self.as_seen(root).await? else { continue };
+                    let Some(root) = self.as_seen_of(root, tile).await? else { continue };
                     if !self.shows(&root.live, tile, hash) {
                         return Ok(());
                     }

@@ -206,6 +206,16 @@ impl Look {
         roots.iter().any(|a| roots.iter().any(|b| a.ucid == b.ucid && a.version != b.version))
     }
 
+    /// Whether the person has come to hold an identifier since it was looked up and found to stay with somebody else.
+    pub(crate) fn is_overtaken(&self, identity: &Identity<'_>, record: &Record) -> bool {
+        let Some(person) = self.person() else { return false };
+        let stays = (0..record.carried.len()).filter(|by| self.decision.fates[*by] == Fate::Stays);
+        stays.into_iter().any(|by| {
+            let led = self.leads[by].roots().any(|root| root.ucid == person.ucid);
+            !led && identity.lists(person, record.carried[by].hash)
+        })
+    }
+
     fn joined(&self) -> impl Iterator<Item = &Root> {
         let merged = self.decision.merges.iter().map(|(person, _)| *person);
         self.person().into_iter().chain(merged.map(|person| &self.people[person]))
@@ -238,9 +248,11 @@ impl Look {
     pub(crate) fn attached(&self, record: &Record, tiles: &Tiles, tile: Ucid) -> Vec<(usize, Carried, Ucid)> {
         let attached =
             (0..record.carried.len()).filter(|by| !matches!(self.decision.fates[*by], Fate::Stays | Fate::Blocked));
+        // The write belongs to its tile: where several tiles of the person hold a value, that one has communicated it.
         let home = |by: usize| {
-            let owners = self.leads[by].alias.owners.iter().rev();
-            owners.copied().find(|owner| tiles.contains_key(owner)).unwrap_or(tile)
+            let owners = &self.leads[by].alias.owners;
+            let own = Some(tile).filter(|tile| owners.contains(tile));
+            own.or_else(|| owners.iter().rev().copied().find(|owner| tiles.contains_key(owner))).unwrap_or(tile)
         };
         let carried =
             |by: usize| Carried { former: self.decision.fates[by] == Fate::Former, ..record.carried[by].clone() };

@@ -241,7 +241,7 @@ impl Upsert<'_> {
 
     async fn round(&mut self) -> Result<Round, Error> {
         let look = self.record.look(&self.identity, self.write.ucid, &self.so_far).await?;
-        if look.is_torn() {
+        if look.is_torn() || look.is_overtaken(&self.identity, &self.record) {
             return Ok(Round::Again);
         }
         if let Some(busy) = look.busy() {

@@ -122,7 +122,12 @@ impl Check {
         let attached: Vec<Id> =
             plan.ids.iter().copied().filter(|id| seen.ids.contains_key(id) && self.rule_of(*id).is_primary()).collect();
         self.is_its_stamp(realm, &before, stamp, *timestamp, &attached)?;
-        holds(plan.condition, &before, old, *etag)?;
+        // What has left since the row was written is not in the ETag that a reader was given.
+        let left = |live: &Live| {
+            live.tiles.values().flat_map(|tile| &tile.identifiers).any(|held| held.is_expired(self.now + AHEAD))
+        };
+        let stale = old.is_some_and(|known| known.profile.live().is_some_and(left));
+        holds(plan.condition, &before, old, etag.filter(|_| !stale))?;
         let new: BTreeMap<Id, Ucid> =
             seen.ids.iter().filter(|(id, _)| !before.ids.contains_key(id)).map(|(id, tile)| (*id, *tile)).collect();
         if let Some(id) = new.keys().find(|id| !plan.ids.contains(id) && before.holds(**id).is_none()) {
@@ -134,7 +139,10 @@ impl Check {
         }
         let people = self.people_of(realm);
         for id in &plan.ids {
-            if let Some(tile) = seen.ids.get(id) {
+            if let Some(held) = seen.ids.get(id) {
+                // The write's own profile, if that held it before; the row shows the first of several.
+                let own = Some(&tile).filter(|tile| people.told.get(id).is_some_and(|told| told.contains(tile)));
+                let tile = own.unwrap_or(held);
                 let told = people.told.entry(*id).or_default();
                 told.retain(|other| other != tile);
                 told.push(*tile);
