@@ -7,7 +7,7 @@ use crate::id::{Identifier, Ucid};
 use crate::patch::{GroupPatch, Patch};
 use crate::profile::attribute::Said;
 use crate::profile::holding::holdings;
-use crate::profile::tile::{Carried, LinkFact, Tile};
+use crate::profile::tile::{Carried, LinkFact, Naming, Tile};
 use crate::profile::{Live, Pending, RowOp};
 use crate::rules::Rules;
 use crate::strategy::{Class, Grounds};
@@ -120,6 +120,7 @@ pub(in crate::profile) fn fact(via: u8) -> LinkFact {
     LinkFact {
         via: ucid(via),
         by: hash(1),
+        to: Naming::Identifier(hash(2)),
         identifiers: vec![hash(1), hash(2)],
         grounds: Grounds {
             strategy: 1,

@@ -103,6 +103,15 @@ impl Group {
     }
 }
 
+/// By what a record names somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Naming {
+    /// An identifier, by its hash.
+    Identifier(RowHash),
+    /// A UCID.
+    Ucid(Ucid),
+}
+
 /// What joined a tile to another: kept so that a merge can be explained and undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFact {
@@ -110,6 +119,8 @@ pub struct LinkFact {
     pub via: Ucid,
     /// The identifier that brought the other side, by its hash.
     pub by: RowHash,
+    /// By what the record named the side that it was brought to.
+    pub to: Naming,
     /// What stands for the identifiers of the record that named both. Not their values: one of them may belong to
     /// somebody who is deleted while the link is under way, or to nobody. Who explains finds the values in the tiles.
     pub identifiers: Vec<RowHash>,

@@ -15,7 +15,7 @@ use crate::id::Ucid;
 use crate::limits;
 use crate::profile::fold::Tiles;
 use crate::profile::holding::Holding;
-use crate::profile::tile::LinkFact;
+use crate::profile::tile::{LinkFact, Naming};
 use crate::profile::{Forward, Live, Pending, Profile, Sealed};
 use crate::records::Swap;
 use crate::service::draft::within_limits;
@@ -147,14 +147,16 @@ impl Identity<'_> {
             return Ok(());
         }
         let Some(pending) = &winner.live.pending else { return Ok(()) };
-        let further = if pending.fact.grounds.brings_loser { loser } else { winner };
-        let (held, others) = (
-            self.holdings(&further.live),
-            self.holdings(if pending.fact.grounds.brings_loser { &winner.live } else { &loser.live }),
-        );
-        let still = further.version.is_none()
-            || held.iter().any(|holding| holding.held.hash == pending.fact.by && !holding.former);
-        if !still && pending.fact.by != RowHash::default() {
+        let (further, person) = if pending.fact.grounds.brings_loser { (loser, winner) } else { (winner, loser) };
+        let (held, others) = (self.holdings(&further.live), self.holdings(&person.live));
+        let shows = |held: &[Holding<'_>], hash| held.iter().any(|held| held.held.hash == hash && !held.former);
+        let brought = further.version.is_none() || shows(&held, pending.fact.by);
+        // What named the person may have been split out of them, or have moved, since.
+        let named = match pending.fact.to {
+            Naming::Identifier(hash) => shows(&others, hash),
+            Naming::Ucid(ucid) => person.live.tiles.contains_key(&ucid),
+        };
+        if !(brought && named) {
             return Err(Why::Left);
         }
         let same = self.known_same(&held, &others);

@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use crate::id::Ucid;
 use crate::profile::fold::Tiles;
 use crate::profile::holding::Holding;
-use crate::profile::tile::Carried;
+use crate::profile::tile::{Carried, Naming};
 use crate::strategy::{Decision, Fate, Leads, Named, Person, Rule, Why, decide};
 use crate::tables::RowHash;
 use crate::time::Ms;
@@ -273,6 +273,14 @@ impl Look {
         let strays = |owner: &Ucid| !record.rules[by].is_primary() && lead.strays.iter().any(|stray| stray.0 == *owner);
         let owners: Vec<Ucid> = lead.alias.owners.iter().copied().filter(|o| holds(o) || strays(o)).collect();
         Alias { owners, erased: lead.erased, ..lead.alias.clone() }.owned_by(home)
+    }
+
+    /// By what the record names the person, so that it can be judged again whether it still does.
+    pub(crate) fn naming(&self, record: &Record, ucid: Option<Ucid>, person: &Root) -> Option<Naming> {
+        let shown =
+            |by: &&usize| self.leads[**by].holders.iter().any(|held| !held.former && held.root.ucid == person.ucid);
+        let by = || self.decision.order.iter().find(shown).map(|by| Naming::Identifier(record.carried[*by].hash));
+        ucid.map(Naming::Ucid).or_else(by)
     }
 
     /// Identifiers of the record that the person, or whoever merges into them, shows.

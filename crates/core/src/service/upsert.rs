@@ -356,7 +356,9 @@ impl Upsert<'_> {
             return Ok(Step::Taken);
         }
         let rank = self.record.rules[*by].rank();
+        let Some(to) = look.naming(&self.record, self.write.ucid, person) else { return Ok(Step::Taken) };
         let fact = LinkFact {
+            to,
             via: look.tile_in(winner).unwrap_or(winner.ucid),
             by: hash,
             identifiers: self.record.carried.iter().map(|carried| carried.hash).collect(),

@@ -44,7 +44,9 @@ impl Check {
         let people = self.people.get(&realm);
         let root = people.and_then(|people| people.of_ucid(ucid));
         let person = people.zip(root).and_then(|(people, root)| people.persons.get(&root));
-        let listed = !self.config.literal && self.live(realm, ucid).is_some();
+        // What has expired is listed until the row is written again, also in that of a loser that waits to be absorbed.
+        let known = self.rows.get(&(realm, ucid)).map(|known| &known.profile);
+        let listed = !self.config.literal && matches!(known, Some(Profile::Live(_) | Profile::Sealed(_)));
         if listed || person.is_some_and(|person| person.ids.contains_key(&id)) {
             return Ok(());
         }
