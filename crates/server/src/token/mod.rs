@@ -119,10 +119,9 @@ impl Tokens {
 
     /// The keys to judge it by: newer ones, if the one that it names is not among those that are there.
     async fn keys_for(&self, parts: &Parts<'_>) -> Result<Held, Refusal> {
-        if let Some(held) = self.source.held() {
-            if !matches!(held.keys.find(parts.key.as_deref(), parts.algorithm), Found::Unknown) {
-                return Ok(held);
-            }
+        let is_there = |held: &Held| !matches!(held.keys.find(parts.key.as_deref(), parts.algorithm), Found::Unknown);
+        if let Some(held) = self.source.held().filter(is_there) {
+            return Ok(held);
         }
         self.source.look_again().await;
         self.source.held().ok_or(Refusal::NoKeys)

@@ -243,6 +243,7 @@ impl Call {
     }
 
     /// Made on a connection that may have been used before.
+    #[allow(dead_code)] // only by the tests of tokens
     pub async fn on(self, last: &Last) -> Answer {
         Answer::of(self.front.answer_on(last, self.request).await).await
     }

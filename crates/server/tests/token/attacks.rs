@@ -18,7 +18,6 @@ async fn world() -> World {
     world_with(&settings(path.to_str().unwrap(), "unknown_kid_ms = 3600000")).await
 }
 
-#[track_caller]
 async fn refused(world: &World, what: &str, token: &str) -> Value {
     let answer = world.find("user_id", "u").bearer(token, ORG).await;
     assert_eq!(answer.status, 401, "{what}: {}", String::from_utf8_lossy(&answer.bytes));
