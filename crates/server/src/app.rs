@@ -7,6 +7,7 @@ use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
 use crate::receipts::Receipts;
+use crate::token::Tokens;
 use onefold_core::service::Service;
 
 /// One server.
@@ -17,6 +18,8 @@ pub struct App {
     pub config: Config,
     /// Who calls.
     pub auth: Auth,
+    /// What judges bearer tokens, where they are accepted.
+    pub tokens: Option<Tokens>,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
     /// How much is under way, and whether more may come.
@@ -35,6 +38,7 @@ impl App {
         let service = service.with_pace(config.limits.person());
         Self {
             auth: Auth::new(&service, root_key),
+            tokens: None,
             limiter: Limiter::default(),
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),

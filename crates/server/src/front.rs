@@ -207,7 +207,7 @@ fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<
     match status {
         500 | 502 => tracing::error!(request_id, trace_id, route, code, status, cause, "failed"),
         503 | 504 => tracing::warn!(request_id, trace_id, route, code, status, cause, "failed"),
-        _ => tracing::info!(request_id, trace_id, route, code, status, "refused"),
+        _ => tracing::info!(request_id, trace_id, route, code, status, cause, "refused"),
     }
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
-//! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`caller`], [`auth`], [`token`] | who calls, and what they may do; bearer tokens |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
@@ -39,6 +39,7 @@ pub mod start;
 pub mod system;
 pub mod telemetry;
 pub mod tls;
+pub mod token;
 
 pub use app::App;
 pub use config::Config;

@@ -7,6 +7,7 @@ use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
+use crate::token::Tokens;
 use crate::{front, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
@@ -73,17 +74,19 @@ pub async fn run(
     serving: impl AsyncFnOnce(&App, Listening) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
+    let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
     let service = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
-    let app = Arc::new(App { receipts, ..App::new(service, config, &root) });
+    let app = Arc::new(App { receipts, tokens, ..App::new(service, config, &root) });
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
         false => Some(tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms))?)),
     };
+    let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -98,9 +101,7 @@ pub async fn run(
     }
     drop(told);
     let served = server.await;
-    if let Some(watcher) = watcher {
-        watcher.abort();
-    }
+    watcher.into_iter().chain(keys).for_each(|task| task.abort());
     sweeper.abort();
     let _ = sweeper.await;
     recorder.abort();

@@ -1,5 +1,5 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor`, `tls` and `token` do something themselves.
 
 mod audit;
 mod blocked;
@@ -17,6 +17,7 @@ mod rehearsal;
 mod serve;
 mod strategy;
 mod tls;
+mod token;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -96,6 +97,8 @@ enum Command {
     Certificate(certificates::CertificateArgs),
     /// Make certificates for trying TLS
     Tls(tls::TlsArgs),
+    /// Tell whether a bearer token would be accepted, and what for
+    Token(token::TokenArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
@@ -145,6 +148,7 @@ impl Cli {
             Some(Command::Refused(args)) => args.run(&common, output),
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
+            Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
             Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
         }

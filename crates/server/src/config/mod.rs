@@ -3,9 +3,11 @@
 
 mod layers;
 mod tls;
+pub(crate) mod token;
 
 pub use layers::Layer;
 pub use tls::{Mtls, Tls};
+pub use token::Token;
 
 use onefold_core::id::Region;
 use onefold_core::limits;
@@ -30,6 +32,8 @@ pub struct Config {
     pub tls: Tls,
     /// Answering clients that show a certificate.
     pub mtls: Mtls,
+    /// Whose bearer tokens are accepted.
+    pub token: Token,
     /// Where to keep everything.
     pub engine: Engine,
     /// Which regions there are.
@@ -184,6 +188,13 @@ impl Config {
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
+        within("token.leeway_ms", self.token.leeway_ms, 0..=600_000);
+        within("token.refresh_ms", self.token.refresh_ms, 1_000..=86_400_000);
+        within("token.unknown_kid_ms", self.token.unknown_kid_ms, 100..=3_600_000);
+        within("token.keep_ms", self.token.keep_ms, 2_000..=604_800_000);
+        within("token.timeout_ms", self.token.timeout_ms, 10..=60_000);
+        within("token.per_second", self.token.per_second.into(), 0..=1_000_000);
+        within("token.per_minute", self.token.per_minute.into(), 0..=60_000_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
         if let Engine::Embedded { cache_mib, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
@@ -191,6 +202,7 @@ impl Config {
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
         faults.extend(tls::faults(self));
+        faults.extend(token::faults(self));
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
         faults
     }
