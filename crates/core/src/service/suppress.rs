@@ -20,7 +20,7 @@ use crate::store::{Guard, Outcome};
 use crate::tables::{self, RowHash, Sort};
 use crate::time::Ms;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An identifier that may not be written again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,11 +111,12 @@ impl Identity<'_> {
         Ok(matches!(self.row(ucid).await?.1, Profile::Erased(erased) if !erased.cleaned))
     }
 
-    /// Takes one suppression from an alias. One of which nothing is left goes with the erased row, or where that is gone.
-    async fn unsuppress(&self, hash: RowHash, same: RowHash, buried: bool) -> Result<(), Error> {
+    /// Takes one suppression from an alias, and says whether it was there. An alias of which nothing is left goes with the
+    /// erased row, or where that is gone.
+    async fn unsuppress(&self, hash: RowHash, same: RowHash, buried: bool) -> Result<bool, Error> {
         for _ in 0..limits::ROUNDS {
             let (version, mut alias) = self.alias(hash).await?;
-            let (Some(version), true) = (version, alias.suppressed.contains(&same)) else { return Ok(()) };
+            let (Some(version), true) = (version, alias.suppressed.contains(&same)) else { return Ok(false) };
             alias.suppressed.retain(|other| *other != same);
             let done = if buried && alias.is_blank() {
                 let key = tables::alias(self.region, hash);
@@ -124,19 +125,19 @@ impl Identity<'_> {
                 self.swap_alias(hash, Some(version), &alias).await?.is_done()
             };
             if done {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(Code::Contention.into())
     }
 
-    /// Lifts what the administrators' list says under this name. The entry is blanked and goes with the erased row, or
+    /// Lifts what the administrators' list says under this name, if it says anything. The entry is blanked and goes with the erased row, or
     /// where that is gone: so nobody who still works by an older state of it can put it back.
-    async fn lift_listed(&self, same: RowHash) -> Result<(), Error> {
+    async fn lift_listed(&self, same: RowHash) -> Result<bool, Error> {
         let (key, records) = (tables::suppression(self.org, same), &self.service.records);
-        for _ in 0..limits::ROUNDS {
+        for round in 0..limits::ROUNDS {
             let listed = records.read::<Suppression>(&key).await?;
-            let Some((version, row)) = listed.filter(|(_, row)| row.is_in_force()) else { return Ok(()) };
+            let Some((version, row)) = listed.filter(|(_, row)| row.is_in_force()) else { return Ok(round > 0) };
             self.clean(row.ucid).await?; // whoever deletes is done with it
             let buried = self.row(row.ucid).await?.0.is_none();
             for (_, hash) in &row.writings {
@@ -150,7 +151,7 @@ impl Identity<'_> {
                 records.swap(&key, Guard::At(version), lifted.encode()).await?.is_done()
             };
             if done {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(Code::Contention.into())
@@ -180,24 +181,30 @@ impl Tenant<'_> {
     pub async fn lift_suppression(&self, same: RowHash) -> Result<(), Error> {
         let key = tables::suppression(self.org, same);
         let listed = self.service.records.read::<Suppression>(&key).await?.map(|(_, listed)| listed);
-        let listed = listed.filter(Suppression::is_in_force).ok_or(Code::SuppressionUnknown)?;
-        self.identity(listed.region).lift_listed(same).await
+        let region = listed.ok_or(Code::SuppressionUnknown)?.region;
+        let lifted = self.identity(region).lift_listed(same).await?;
+        if lifted { Ok(()) } else { Err(Code::SuppressionUnknown.into()) }
     }
 
     /// Lets an identifier be written again in a region, by its value in whatever writing: all of them are lifted. Whether
     /// it was suppressed.
     pub async fn lift_suppression_of(&self, region: Region, identifier: &Identifier) -> Result<bool, Error> {
         let (identity, mut lifted) = (self.identity(region), false);
-        for writing in self.rules().expand(identifier) {
-            let hash = identity.hash(&writing);
-            let lead = identity.resolve(hash).await?;
+        // Under its own name too: whoever lifts clears the aliases first, and may have died then.
+        let mut names = BTreeSet::from([identity.hash(&self.rules().canonical(identifier))]);
+        let writings: Vec<RowHash> = self.rules().expand(identifier).iter().map(|one| identity.hash(one)).collect();
+        for hash in &writings {
+            let lead = identity.resolve(*hash).await?;
             if let Some(stone) = lead.erased.filter(|_| lead.suppressed) {
                 identity.clean(stone.ucid).await?; // it may be the erased row alone that says so
             }
-            for same in identity.alias(hash).await?.1.suppressed {
-                identity.lift_listed(same).await?;
-                identity.unsuppress(hash, same, false).await?;
-                lifted = true;
+            names.insert(*hash);
+            names.extend(identity.alias(*hash).await?.1.suppressed);
+        }
+        for same in names {
+            lifted |= identity.lift_listed(same).await?;
+            for hash in &writings {
+                lifted |= identity.unsuppress(*hash, same, false).await?;
             }
         }
         Ok(lifted)
