@@ -49,7 +49,8 @@ fn refuses(world: &World, config: &Config, all: bool) -> Result<(), Wrong> {
             (None, Ok(written)) if !hub(&world.shared).check.is_dead(realm, written.ucid) => {}
             (code, answer) => return Err(format!("a write of identifier {id}: {answer:?}, should be {code:?}")),
         }
-        let listed = at_once(service.suppressions(realm.org_id(), None, u16::MAX)).map_err(|error| error.to_string())?;
+        let listed =
+            at_once(service.suppressions(realm.org_id(), None, u16::MAX)).map_err(|error| error.to_string())?;
         let here = listed.into_iter().filter(|(_, listed)| listed.region == realm.code()).map(|(name, _)| name);
         hub(&world.shared).check.lists(realm, &here.collect())?;
     }

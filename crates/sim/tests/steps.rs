@@ -74,7 +74,12 @@ const SCENES: &[Scene] = &[
         what: |own| write(&[0, 1, 2], Some(own)),
         moves: false,
     },
-    Scene { name: "an erasure", before: &[&[0, 1]], what: |_| What::Delete(vec![Target::Id(1)], false, false), moves: false },
+    Scene {
+        name: "an erasure",
+        before: &[&[0, 1]],
+        what: |_| What::Delete(vec![Target::Id(1)], false, false),
+        moves: false,
+    },
     Scene {
         name: "a keyed erasure of a merged person and another",
         before: &[&[0], &[1], &[0, 1], &[2]],
@@ -99,12 +104,7 @@ const SCENES: &[Scene] = &[
         what: |_| What::Delete(vec![Target::Id(1)], true, true),
         moves: true,
     },
-    Scene {
-        name: "a lift",
-        before: &[&[0, 1], &[FOR_GOOD, 0]],
-        what: |_| What::Allow(0),
-        moves: false,
-    },
+    Scene { name: "a lift", before: &[&[0, 1], &[FOR_GOOD, 0]], what: |_| What::Allow(0), moves: false },
     Scene { name: "a value moves", before: &[&[0, 1], &[2]], what: |_| write(&[2, 1], None), moves: true },
     Scene { name: "a keyed move", before: &[&[0, 1], &[2]], what: |own| write(&[1, 2], Some(own)), moves: true },
     Scene {

@@ -92,7 +92,8 @@ impl Tenant<'_> {
             BeginDelete::Done(deleted) => return Ok(deleted),
         };
         // Collected, so that no closure is held across an await: the compiler could not tell that it may be sent.
-        let erasures: Vec<_> = delete.sought.iter().map(|sought| identity.erase(sought, delete.suppress, deletion)).collect();
+        let erasures: Vec<_> =
+            delete.sought.iter().map(|sought| identity.erase(sought, delete.suppress, deletion)).collect();
         let erasures: Vec<_> = stream::iter(erasures).buffered(limits::AT_ONCE).collect().await;
         let erasures = all_or_doubt(erasures)?;
         let done = sum_up(&erasures, deletion);

@@ -237,11 +237,7 @@ fn texts(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Vec<Box<str
 }
 
 /// `{region, kind, value}`; the region may be left out where all of them may be meant.
-pub(super) fn value_in(
-    body: &Json<'_>,
-    org: &Org,
-    everywhere: bool,
-) -> Result<(Option<Region>, Identifier), Problem> {
+pub(super) fn value_in(body: &Json<'_>, org: &Org, everywhere: bool) -> Result<(Option<Region>, Identifier), Problem> {
     let mut faults = Faults::new();
     let (mut region, mut kind, mut value) = (None, None, None);
     for (name, json) in faults.root(body) {

@@ -34,8 +34,7 @@ pub async fn delete(
     let draft = Draft::read(&json::parse(&body)?, &caller)?;
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "delete"), &body, "")?;
     caller.check_org(draft.org)?;
-    let delete =
-        Delete { region: draft.region, sought: draft.sought, idempotency: key, suppress: draft.suppress };
+    let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key, suppress: draft.suppress };
     let deleted = caller.tenant(&app).delete(&delete).await?;
     let mut response = match Prefer::of(&head.headers).minimal {
         Some(true) => StatusCode::NO_CONTENT.into_response(),

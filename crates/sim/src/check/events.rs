@@ -263,7 +263,9 @@ impl Check {
             return self.erase_unasked(realm, root, old, erased);
         };
         let asked = self.asked.get(&first).ok_or("erased by nobody")?.clone();
-        let Asking::Delete(sought, _, for_good) = &asked.what else { return Err("erased by what is not a delete".into()) };
+        let Asking::Delete(sought, _, for_good) = &asked.what else {
+            return Err("erased by what is not a delete".into());
+        };
         let people = self.people_of(realm);
         let person = people.persons.get(&root).cloned().unwrap_or_default();
         // Also what had expired is listed, and tells whose it was.

@@ -111,12 +111,7 @@ impl Check {
     }
 
     /// A write brings identifiers to somebody who had not got them.
-    pub(super) fn brings_nobody_back(
-        &self,
-        realm: Realm,
-        ids: &[Id],
-        new: &BTreeMap<Id, Ucid>,
-    ) -> Result<(), Wrong> {
+    pub(super) fn brings_nobody_back(&self, realm: Realm, ids: &[Id], new: &BTreeMap<Id, Ucid>) -> Result<(), Wrong> {
         let watch = self.watches.get(&self.sender);
         for id in ids {
             let forbidden = watch.is_some_and(|watch| watch.forbidden.contains(id));
