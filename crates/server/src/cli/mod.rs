@@ -16,6 +16,7 @@ mod receipt;
 mod rehearsal;
 mod serve;
 mod strategy;
+mod suppressions;
 mod tls;
 mod token;
 
@@ -91,6 +92,8 @@ enum Command {
     Catalogue(catalogue::CatalogueArgs),
     /// Values that name nobody
     Blocked(blocked::BlockedArgs),
+    /// Identifiers of deleted people that may not be written again
+    Suppression(suppressions::SuppressionArgs),
     /// Records and links that were refused
     Refused(blocked::RefusedArgs),
     /// Bind client certificates to organisations, list and unbind them
@@ -145,6 +148,7 @@ impl Cli {
             Some(Command::Identity(args)) => args.run(&common, output),
             Some(Command::Catalogue(args)) => args.run(&common, output),
             Some(Command::Blocked(args)) => args.run(&common, output),
+            Some(Command::Suppression(args)) => args.run(&common, output),
             Some(Command::Refused(args)) => args.run(&common, output),
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
