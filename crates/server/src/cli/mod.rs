@@ -99,7 +99,7 @@ enum Command {
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
-    Doctor,
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -146,7 +146,7 @@ impl Cli {
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
             Some(Command::Config) => print_config(&common, output),
-            Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
+            Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }
 }
