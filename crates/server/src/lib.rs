@@ -10,6 +10,7 @@
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
+//! | [`purger`] | deleted bytes leave the disk in time |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
 //! permission in its signature; nothing that a caller sent is logged but ids.
@@ -32,6 +33,7 @@ pub mod limit;
 pub mod limits;
 pub mod note;
 pub mod problem;
+pub mod purger;
 pub mod receipts;
 pub mod root_key;
 pub mod serve;
@@ -43,7 +45,7 @@ pub mod token;
 
 pub use app::App;
 pub use config::Config;
-pub use start::{Listening, StartError, open, run};
+pub use start::{Listening, Opened, StartError, open, run};
 
 use front::Front;
 use std::sync::Arc;

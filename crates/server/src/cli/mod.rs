@@ -105,7 +105,7 @@ enum Command {
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
-    Doctor,
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -154,7 +154,7 @@ impl Cli {
             Some(Command::Tls(args)) => args.run(output),
             Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
-            Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
+            Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }
 }

@@ -78,6 +78,8 @@ pub enum Engine {
         data: PathBuf,
         /// MiB of rows kept in memory.
         cache_mib: u32,
+        /// Seconds after which no file holds what was deleted.
+        purge_seconds: u32,
     },
     /// Nowhere: gone when the process ends.
     Memory {},
@@ -196,8 +198,9 @@ impl Config {
         within("token.per_second", self.token.per_second.into(), 0..=1_000_000);
         within("token.per_minute", self.token.per_minute.into(), 0..=60_000_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
-        if let Engine::Embedded { cache_mib, .. } = self.engine {
+        if let Engine::Embedded { cache_mib, purge_seconds, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
+            within("engine.purge_seconds", purge_seconds.into(), 2..=31_536_000);
         }
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
