@@ -6,6 +6,7 @@
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
@@ -31,6 +32,7 @@ pub mod json;
 pub mod limit;
 pub mod limits;
 pub mod note;
+pub mod overload;
 pub mod problem;
 pub mod receipts;
 pub mod root_key;

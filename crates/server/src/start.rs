@@ -7,7 +7,7 @@ use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
-use crate::{front, root_key, serve, tls};
+use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -86,6 +86,7 @@ pub async fn run(
     };
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
+    let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -101,10 +102,10 @@ pub async fn run(
     if let Some(watcher) = watcher {
         watcher.abort();
     }
-    sweeper.abort();
-    let _ = sweeper.await;
-    recorder.abort();
-    let _ = recorder.await;
+    for task in [sweeper, recorder, queues] {
+        task.abort();
+        let _ = task.await;
+    }
     app.failures.record(&app.service).await;
     // With the last holder of the app the store is closed.
     drop(app);
