@@ -6,6 +6,7 @@
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`], [`token`] | who calls, and what they may do; bearer tokens |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
@@ -32,6 +33,7 @@ pub mod json;
 pub mod limit;
 pub mod limits;
 pub mod note;
+pub mod overload;
 pub mod problem;
 pub mod purger;
 pub mod receipts;

@@ -9,7 +9,7 @@ use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
 use crate::token::Tokens;
-use crate::{front, root_key, serve, tls};
+use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -102,6 +102,7 @@ pub async fn run(
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
     let purger = embedded.map(|store| Purger::new(store, app.config.engine.purge_within()).start());
+    let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -115,10 +116,10 @@ pub async fn run(
     drop(told);
     let served = server.await;
     watcher.into_iter().chain(keys).for_each(|task| task.abort());
-    sweeper.abort();
-    let _ = sweeper.await;
-    recorder.abort();
-    let _ = recorder.await;
+    for task in [sweeper, recorder, queues] {
+        task.abort();
+        let _ = task.await;
+    }
     app.failures.record(&app.service).await;
     if let Some(purger) = purger {
         purger.stop().await;
