@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::audit::{self, Slot};
 use crate::auth::Last;
+use crate::body::{Lent, drain};
 use crate::encoding::Coding;
 use crate::http;
 use crate::limit;
@@ -95,7 +96,7 @@ impl Front {
         let mut response = match fetch {
             Some(_) => self.fetched(last, &note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.handled(request.map(Body::new), &id, (&note, last.peer()))).await,
+            None => Box::pin(self.lent(request, &id, (&note, last.peer()))).await,
         };
         note.headers(response.headers_mut());
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -127,15 +128,37 @@ impl Front {
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        let _inside = match self.app.gate.enter() {
-            Ok(inside) => inside,
-            Err(code) => return Problem::from(code).into_response(),
-        };
+        let (head, mut body) = request.into_parts();
+        let request = Request::from_parts(head, &mut body);
+        match self.admitted_fetch(last, note, request).await {
+            Ok(response) => response,
+            Err(problem) => Box::pin(refused(problem.into_response(), &mut body)).await,
+        }
+    }
+
+    async fn admitted_fetch<B>(&self, last: &Last, note: &Note, request: Request<B>) -> Result<Response, Problem>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let _inside = self.app.gate.enter()?;
         if !self.app.overload.takes_fetch() {
-            return Problem::from(ServerCode::Overloaded).into_response();
+            return Err(ServerCode::Overloaded.into());
         }
         let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, note, request)).catch_unwind().await;
-        fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
+        fetched.unwrap_or_else(|_| Err(panicked()))
+    }
+
+    async fn lent<B>(&self, request: Request<B>, id: &RequestId, note_and_peer: (&Note, Option<&Arc<Peer>>)) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let mut body = Lent::new(body);
+        let request = Request::from_parts(head, Body::new(body.clone()));
+        let response = self.handled(request, id, note_and_peer).await;
+        let is_refused = response.extensions().get::<Problem>().is_some();
+        if is_refused { refused(response, &mut body).await } else { response }
     }
 
     async fn handled(
@@ -202,6 +225,17 @@ impl Front {
             Err(_) => panicked().into_response(),
         }
     }
+}
+
+/// A refusal whose connection can take the next call, or says that it ends.
+async fn refused<B>(mut response: Response, body: &mut B) -> Response
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if !drain(body).await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn panicked() -> Problem {

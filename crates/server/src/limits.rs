@@ -105,3 +105,9 @@ pub const OVERLOAD_SPARED: u32 = 20;
 
 /// Calls other than fetches that may be inside however long they wait for the store: as many share one sync.
 pub const OVERLOAD_INSIDE: u32 = 64;
+
+/// Bytes of a refused call's body that are read and dropped, so that its connection can be used again.
+pub const DRAIN_BYTES: usize = BODY_BYTES;
+
+/// For how long a refused call's body is waited for, likewise.
+pub const DRAIN_TIME: Duration = Duration::from_millis(100);
