@@ -6,8 +6,11 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::receipts::Receipts;
+use crate::telemetry::traces::Traces;
 use onefold_core::service::Service;
+use std::sync::OnceLock;
 
 /// One server.
 pub struct App {
@@ -27,6 +30,10 @@ pub struct App {
     pub receipts: Receipts,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where traces go, if anywhere.
+    pub traces: OnceLock<Traces>,
 }
 
 impl App {
@@ -40,6 +47,8 @@ impl App {
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             failures: Failures::default(),
+            metrics: Metrics::default(),
+            traces: OnceLock::new(),
             service,
             config,
         }

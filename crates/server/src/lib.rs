@@ -7,8 +7,10 @@
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
+//! | [`openapi`] | the description of the API, and the page made of it |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
+//! | [`telemetry`], [`metrics`] | logs; what is counted |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
@@ -30,7 +32,9 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod metrics;
 pub mod note;
+pub mod openapi;
 pub mod problem;
 pub mod receipts;
 pub mod root_key;

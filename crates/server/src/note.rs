@@ -36,6 +36,12 @@ impl Note {
         }
     }
 
+    /// The limit that the call was refused by, if it was.
+    pub fn refused_by(&self) -> Option<&'static str> {
+        let standing = self.0.get()?.standing?;
+        standing.refused().map(|_| standing.policy())
+    }
+
     /// Writes how the caller stands with their limits, if they have any, into the head of an answer.
     pub fn headers(&self, headers: &mut HeaderMap) {
         let Some(known) = self.0.get() else { return };

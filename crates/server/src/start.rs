@@ -6,12 +6,14 @@ use crate::config::{Config, Engine};
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
+use crate::telemetry::traces::Traces;
 use crate::tls::Door;
 use crate::{front, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
-use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
+use onefold_engines::metered::{CACHED_READS, Meter};
+use onefold_engines::{Embedded, EmbeddedOptions, Memory, Metered, OpenError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -41,16 +43,31 @@ pub enum StartError {
     Other(String),
 }
 
+/// A service over a store that is watched.
+pub struct Opened {
+    /// The service.
+    pub service: Service,
+    /// How the store does.
+    pub meter: Arc<Meter>,
+    /// The embedded engine, if that is the store.
+    pub embedded: Option<Arc<Embedded>>,
+}
+
 /// Opens the store that the settings name, and the service over it. Blocks while a journal is read.
-pub async fn open(config: &Config) -> Result<Service, StartError> {
+pub async fn open(config: &Config) -> Result<Opened, StartError> {
+    let mut embedded = None;
     let store: Arc<dyn Store> = match &config.engine {
         Engine::Memory {} => Arc::new(Memory::new()),
         Engine::Embedded { data, cache_mib } => {
             let cache_bytes = u64::from(*cache_mib) << 20;
-            Arc::new(Embedded::open(data, EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() })?)
+            let options = EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() };
+            embedded.insert(Arc::new(Embedded::open(data, options)?)).clone()
         }
     };
-    Ok(Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
+    let store = Arc::new(Metered::new(store, CACHED_READS));
+    let meter = store.meter();
+    let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    Ok(Opened { service, meter, embedded })
 }
 
 /// Where a server answers.
@@ -74,11 +91,15 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let service = open(&config).await?;
+    let Opened { service, meter, embedded } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
     let app = Arc::new(App { receipts, ..App::new(service, config, &root) });
+    app.metrics.watch(meter, embedded);
+    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
+        let _ = app.traces.set(traces);
+    }
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
@@ -106,6 +127,8 @@ pub async fn run(
     recorder.abort();
     let _ = recorder.await;
     app.failures.record(&app.service).await;
+    let last = app.clone();
+    let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
@@ -160,7 +183,9 @@ async fn sweep(app: Arc<App>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match app.service.sweep().await {
+        let swept = app.service.sweep().await;
+        app.metrics.swept(swept.is_ok());
+        match swept {
             Ok(swept) if swept == Default::default() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed; the next pass goes on"),

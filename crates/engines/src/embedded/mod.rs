@@ -21,6 +21,7 @@ use cache::{Cached, RowCache};
 use committer::{Change, Committer, Message, Verdict};
 use directory::Directory;
 use health::Health;
+use onefold_core::count::Count;
 use onefold_core::store::{Guard, Outcome, Row, Store, StoreError, Version};
 use onefold_core::tables::{Key, Partition, Sort, Table};
 use std::path::Path;
@@ -76,6 +77,12 @@ pub struct EmbeddedStats {
     pub writes: u64,
     /// Writes and removals whose guard did not hold.
     pub conflicts: u64,
+    /// Writes and removals that wait for the committer.
+    pub queued: u64,
+    /// Reads that the row cache answered.
+    pub hits: u64,
+    /// Reads that went to the files, or waited for one that did.
+    pub misses: u64,
     /// Bytes in the row cache, as it counts them.
     pub cache_bytes: u64,
     /// Bytes in files.
@@ -97,6 +104,8 @@ pub struct TableCheck {
 pub struct Embedded {
     cache: Arc<RowCache>,
     health: Arc<Health>,
+    hits: Count,
+    misses: Count,
     /// None once closed.
     trees: RwLock<Option<Arc<Trees>>>,
     /// Always there until this is dropped.
@@ -122,7 +131,8 @@ impl Embedded {
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(|| committer.run(messages));
         let committer = Some(thread.map_err(|source| OpenError::Io { dir: dir.into(), source })?);
-        Ok(Self { cache, health, trees: RwLock::new(Some(trees)), queue: Some(queue), committer })
+        let (hits, misses) = Default::default();
+        Ok(Self { cache, health, hits, misses, trees: RwLock::new(Some(trees)), queue: Some(queue), committer })
     }
 
     /// Whether a write would be tried now. For readiness probes: asks the operating system for free space, no more.
@@ -145,6 +155,9 @@ impl Embedded {
             commits: self.health.commits.load(Relaxed),
             writes: self.health.writes.load(Relaxed),
             conflicts: self.health.conflicts.load(Relaxed),
+            queued: (self.queue().max_capacity() - self.queue().capacity()) as u64,
+            hits: self.hits.get(),
+            misses: self.misses.get(),
             cache_bytes: self.cache.bytes(),
             disk_bytes: self.trees().map_or(0, |trees| trees.bytes()),
         }
@@ -255,11 +268,16 @@ impl Store for Embedded {
         if self.health.is_closed() {
             return Err(StoreError::Unavailable("the data directory is closed".into()));
         }
-        match self.cache.get(key) {
-            Some(Cached::Row(row)) => Ok(Some(row)),
-            Some(Cached::Absent) => Ok(None),
-            Some(Cached::TooLarge) | None => self.read_through(key).await,
-        }
+        let cached = match self.cache.get(key) {
+            Some(Cached::Row(row)) => Some(row),
+            Some(Cached::Absent) => None,
+            Some(Cached::TooLarge) | None => {
+                self.misses.one();
+                return self.read_through(key).await;
+            }
+        };
+        self.hits.one();
+        Ok(cached)
     }
 
     async fn write(&self, key: &Key, guard: Guard, value: Bytes) -> Result<Outcome, StoreError> {
