@@ -18,7 +18,7 @@ const VERSION: &str = "4.32.5";
 const ROOT_KEY: &str = "root_of_the_schemathesis_test";
 /// Seconds that a step may take at most.
 const INSTALL_S: &str = "150";
-const RUN_S: &str = "80";
+const RUN_S: &str = "240";
 
 /// The program, in an environment of its own under `target/`; why not, where it cannot be had.
 fn schemathesis() -> Result<PathBuf, String> {

@@ -57,7 +57,7 @@ const fn number(name: &'static str, about: &'static str) -> Header {
     Header { name, about, kind: "integer" }
 }
 
-const HEADERS: &[Header] = &[
+const TOLD: &[Header] = &[
     header("X-Request-Id", "Names the request"),
     header("ETag", "Of the person as shown, where it is one"),
     header("X-Ucid", "The person's UCID"),
@@ -75,7 +75,7 @@ const LIMITED: &[&str] = &["RateLimit-Policy", "RateLimit"];
 /// The headers, to be referred to by their name.
 pub(super) fn headers() -> Map<String, Value> {
     let described = |header: &Header| json!({"description": header.about, "schema": {"type": header.kind}});
-    HEADERS.iter().map(|header| (header.name.to_owned(), described(header))).collect()
+    TOLD.iter().map(|header| (header.name.to_owned(), described(header))).collect()
 }
 
 fn named(names: &[&str]) -> Map<String, Value> {
