@@ -92,7 +92,7 @@ impl Front {
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
-        let note = Note::default();
+        let note = Note::of_call(began);
         let mut response = match fetch {
             Some(_) => self.fetched(last, &note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
@@ -156,7 +156,7 @@ impl Front {
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer.clone());
         }
-        let shared = Arc::new(Note::default());
+        let shared = Arc::new(Note::of_call(note.began()));
         request.extensions_mut().insert(shared.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
         if matches!(request.uri().path(), "/healthz" | "/readyz" | http::metrics::PATH) {

@@ -58,7 +58,12 @@ impl Default for Limiter {
 impl Limiter {
     /// Now, as buckets count it.
     pub fn now(&self) -> Ticks {
-        Ticks::of(self.began.elapsed())
+        self.at(Instant::now())
+    }
+
+    /// A moment, as buckets count it.
+    pub fn at(&self, moment: Instant) -> Ticks {
+        Ticks::of(moment.saturating_duration_since(self.began))
     }
 
     /// The limits of a key: those of its organisation, then its own.

@@ -67,7 +67,12 @@ fn section(html: &mut String, (document, operation): (&Value, &Value), method: &
     html.push_str("<table><tr><th>Parameter<th>In<th>");
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
-        let _ = write!(html, "<tr><td><code>{name}</code><td>{place}<td>{}", code(&text(&parameter["description"])));
+        let _ = write!(
+            html,
+            "<tr><td><code>{name}</code><td>{place}<td>{}{}",
+            code(&text(&parameter["description"])),
+            bounds(parameter["schema"].as_object())
+        );
     }
     html.push_str("</table><table><tr><th>Answer<th><th><th>Headers");
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
