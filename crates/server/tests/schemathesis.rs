@@ -49,11 +49,11 @@ fn narrowed() -> Value {
             let known = ["If-Match", "If-None-Match", "cursor", "scopes"];
             let keep = |parameter: &Value| !known.contains(&parameter["name"].as_str().unwrap());
             operation["parameters"].as_array_mut().unwrap().retain(keep);
-            operation["security"].as_array_mut().unwrap().retain(|scheme| scheme["parameter"].is_null());
+            operation["security"].as_array_mut().unwrap().retain(|scheme| !scheme["header"].is_null());
         }
     }
     let components = &mut document["components"];
-    components["securitySchemes"].as_object_mut().unwrap().remove("parameter");
+    components["securitySchemes"].as_object_mut().unwrap().retain(|name, _| name == "header");
     let schemas = &mut components["schemas"];
     for name in ["SearchBody", "ExplainBody", "WriteBody", "DeleteBody", "SplitBody"] {
         schemas[name]["properties"]["orgId"] = json!({"const": 1});

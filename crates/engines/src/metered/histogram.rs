@@ -2,7 +2,7 @@
 //!
 //! Of our own, because it stands on the path of every fetch: noting costs two additions to lines that no other thread
 //! writes, where the libraries tried take a lock, allocate, or have all threads add to one number
-//! (docs/decisions/0010-own-metrics.md).
+//! (docs/decisions/0011-own-metrics.md).
 
 use onefold_core::count::{SHARDS, shard};
 use std::array;

@@ -127,6 +127,9 @@ impl Meter {
     }
 }
 
+// Reads of this thread, so that no thread waits for another to count them.
+thread_local!(static READS: Cell<u32> = const { Cell::new(0) });
+
 /// A store, measured. See the module.
 pub struct Metered {
     inner: Arc<dyn Store>,
@@ -145,11 +148,16 @@ impl Metered {
         self.meter.clone()
     }
 
-    /// Whether this read is measured. Every thread counts its own.
+    /// Whether the next read of this thread is measured.
+    fn is_due(&self) -> bool {
+        READS.get().is_multiple_of(self.one_read_in)
+    }
+
+    /// Counts a read, and says whether it is measured.
     fn is_measured(&self) -> bool {
-        thread_local!(static READS: Cell<u32> = const { Cell::new(0) });
-        let before = READS.with(|reads| reads.replace(reads.get().wrapping_add(1)));
-        before.is_multiple_of(self.one_read_in)
+        let due = self.is_due();
+        READS.set(READS.get().wrapping_add(1));
+        due
     }
 
     async fn measured<T>(
@@ -187,6 +195,17 @@ impl Store for Metered {
             self.meter.note(key.partition.table, Call::Read, Ended::of(&row), began, self.one_read_in);
             row
         })
+    }
+
+    /// A read only where it has the row: otherwise another call follows, which then is one.
+    fn at_hand(&self, key: &Key) -> Option<Option<Row>> {
+        let began = self.is_due().then(Instant::now);
+        let row = self.inner.at_hand(key)?;
+        self.is_measured();
+        if let Some(began) = began {
+            self.meter.note(key.partition.table, Call::Read, Ended::Done, began, self.one_read_in);
+        }
+        Some(row)
     }
 
     async fn write(&self, key: &Key, guard: Guard, value: Bytes) -> Result<Outcome, StoreError> {

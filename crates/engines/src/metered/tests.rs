@@ -44,3 +44,22 @@ async fn a_measured_read_counts_for_those_that_were_not() {
     }
     assert_eq!(counted(&store.meter(), Call::Read, Ended::Done), 40);
 }
+
+#[tokio::test]
+async fn a_read_is_one_whether_the_row_is_at_hand_or_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let embedded = crate::Embedded::open(dir.path(), crate::EmbeddedOptions::default()).expect("opens");
+    embedded.write(&key(1, 1), Guard::Absent, text("one")).await.expect("answered");
+    let store = Metered::new(Arc::new(embedded), 4);
+    for _ in 0..40 {
+        assert!(store.at_hand(&key(1, 1)).expect("the cache has it").is_some());
+    }
+    assert_eq!(counted(&store.meter(), Call::Read, Ended::Done), 40);
+    // What is never at hand is measured when it is read, however often it was asked for before.
+    let store = Metered::new(Arc::new(Memory::new()), 4);
+    for _ in 0..40 {
+        assert!(store.at_hand(&key(1, 1)).is_none());
+        store.read(&key(1, 1)).await.expect("answered");
+    }
+    assert_eq!(counted(&store.meter(), Call::Read, Ended::Done), 40);
+}

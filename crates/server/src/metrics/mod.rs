@@ -112,6 +112,11 @@ impl Metrics {
         self.requests(&mut text);
         self.problems(&mut text);
         text.value("onefold_requests_in_flight", &[], app.gate.inside().into());
+        let (refused, bound) = app.overload.refused();
+        text.value("onefold_overload_refused_per_mille", &[], refused.into());
+        if let Some(bound) = bound {
+            text.value("onefold_overload_bound", &[], bound.into());
+        }
         for (policy, count) in POLICIES.iter().zip(&self.limited) {
             text.value("onefold_limited_total", &[("policy", policy)], count.load(Relaxed));
         }
@@ -174,6 +179,7 @@ fn embedded_figures(text: &mut Text, embedded: &Embedded) {
     text.value("onefold_conflicts_total", &[], stats.conflicts);
     text.value("onefold_commit_queue", &[], stats.queued);
     text.value("onefold_disk_bytes", &[], stats.disk_bytes);
+    text.value("onefold_deleted_seconds", &[], embedded.stale_for().unwrap_or_default().as_secs());
     let free = embedded.free_bytes();
     if free != u64::MAX {
         text.value("onefold_disk_free_bytes", &[], free);

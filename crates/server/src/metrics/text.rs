@@ -39,6 +39,16 @@ pub const FAMILIES: &[Family] = &[
         Kind::Counter,
         "Requests that were not done, by the code that they were answered with",
     ),
+    family(
+        "onefold_overload_refused_per_mille",
+        Kind::Gauge,
+        "Of a thousand calls, how many are refused because all wait too long for a processor",
+    ),
+    family(
+        "onefold_overload_bound",
+        Kind::Gauge,
+        "Calls other than fetches that are let in at once, while there is a bound because they wait too long for the store",
+    ),
     family("onefold_merges_total", Kind::Counter, "People who became part of another, as this node did it"),
     family("onefold_splits_total", Kind::Counter, "Merges that were undone, as this node did it"),
     family("onefold_limited_total", Kind::Counter, "Calls that a limit refused, by the limit"),
@@ -51,6 +61,11 @@ pub const FAMILIES: &[Family] = &[
     family("onefold_conflicts_total", Kind::Counter, "Writes whose row somebody else had written first"),
     family("onefold_commit_queue", Kind::Gauge, "Writes that wait for the committer"),
     family("onefold_disk_bytes", Kind::Gauge, "Bytes in the files of the data directory"),
+    family(
+        "onefold_deleted_seconds",
+        Kind::Gauge,
+        "For how long the files may have held bytes of what was deleted or replaced; 0 where they hold none",
+    ),
     family("onefold_disk_free_bytes", Kind::Gauge, "Bytes left on the data directory's disk"),
     family("process_start_time_seconds", Kind::Gauge, "When the process began, since 1970"),
     family("process_resident_memory_bytes", Kind::Gauge, "Memory of the process"),

@@ -127,12 +127,21 @@ pub(super) fn blocklist(_: &mut Schemas) -> Value {
     })
 }
 
-/// A blocked value.
+/// A value of one region.
 pub(super) fn lifted(_: &mut Schemas) -> Value {
+    value_in("string", &["region", "kind", "value"])
+}
+
+/// A value of one region, or of all.
+pub(super) fn lifted_anywhere(_: &mut Schemas) -> Value {
+    value_in(["string", "null"], &["kind", "value"])
+}
+
+fn value_in(region: impl Into<Value>, required: &[&str]) -> Value {
     json!({
-        "type": "object", "required": ["region", "kind", "value"], "additionalProperties": false,
+        "type": "object", "required": required, "additionalProperties": false,
         "properties": {
-            "region": { "type": "string", "minLength": 1, "maxLength": 8 }, "kind": kind(),
+            "region": { "type": region.into(), "minLength": 1, "maxLength": 8 }, "kind": kind(),
             "value": { "type": "string", "minLength": 1, "maxLength": 512 }
         }
     })

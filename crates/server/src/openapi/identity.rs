@@ -5,7 +5,7 @@ use super::operations::{LIST, Operation, of};
 use super::{Schemas, bodies};
 use onefold_api::admin::{CertificateBody, CertificateView, ListView};
 use onefold_api::identity::{
-    BlockedView, Blocklist, CatalogueView, ExplainBody, LiftBody, RefusedView, SplitBody, StrategyView,
+    BlockedView, Blocklist, CatalogueView, ExplainBody, LiftBody, RefusedView, SplitBody, StrategyView, SuppressionView,
 };
 use onefold_api::profiles::Profile;
 use schemars::JsonSchema;
@@ -155,6 +155,33 @@ pub(super) const IDENTITY: &[Operation] = &[
         body: None,
         answers: &[(200, "A page", Some(of::<ListView<RefusedView>>))],
         takes: LIST,
+        fails: &[404],
+    },
+    Operation {
+        route: ("GET", "/admin/v1/orgs/{orgId}/suppressions"),
+        id: "listSuppressions",
+        summary: "Lists the identifiers of deleted people that may not be written again, without the values",
+        body: None,
+        answers: &[(200, "A page", Some(of::<ListView<SuppressionView>>))],
+        takes: LIST,
+        fails: &[404],
+    },
+    Operation {
+        route: ("POST", "/admin/v1/orgs/{orgId}/suppressions/_lift"),
+        id: "liftSuppressedValue",
+        summary: "Lets an identifier be written again, by its value; without `region` in all of them",
+        body: Some(bodies::lifted_anywhere),
+        answers: &[(204, "It may", None)],
+        takes: &[],
+        fails: &[404],
+    },
+    Operation {
+        route: ("DELETE", "/admin/v1/orgs/{orgId}/suppressions/{suppressionId}"),
+        id: "liftSuppression",
+        summary: "Lets an identifier be written again, by its entry in the list",
+        body: None,
+        answers: &[(204, "It may", None)],
+        takes: &[],
         fails: &[404],
     },
     Operation {

@@ -56,7 +56,11 @@ impl Schemas {
 }
 
 const IF_MATCH: &str = r#"^(\*|"[0-9a-f]{16}\.[0-9a-f]{16}")$"#;
+const TOKEN: &str = "Where the server accepts them: docs/tokens.md. With the header `orgId`.";
 const SCOPES: &str = r"^(profile\.(read|write|delete)|events\.write|org\.admin)(,(profile\.(read|write|delete)|events\.write|org\.admin))*$";
+
+/// The header that names the organisation of a token; there is a parameter of that name in paths too.
+const OF_TOKEN: &str = "orgId of a token";
 
 /// Parameters that some operations have: where, and their schema.
 fn parameter(name: &str) -> Value {
@@ -69,6 +73,7 @@ fn parameter(name: &str) -> Value {
         "deletionId" => {
             ("path", json!({"type": "string", "format": "uuid"}), "What the delete answered as `deletionId`")
         }
+        "suppressionId" => ("path", json!({"type": "string"}), "What the list gave as `suppressionId`"),
         "blockedId" => ("path", json!({"type": "string"}), "What the list gave as `blockedId`"),
         "limit" => ("query", json!({"type": "integer", "minimum": 1, "maximum": 100}), "Items on the page"),
         "cursor" => ("query", json!({"type": "string"}), "What the page before gave as `next`"),
@@ -89,11 +94,15 @@ fn parameter(name: &str) -> Value {
             json!({"type": "string"}),
             "Names the request, 1 to 64 of `A-Za-z0-9._-`, and is echoed; else one is made",
         ),
+        OF_TOKEN => {
+            ("header", json!({"type": "string"}), "With a bearer token: for which of its organisations the call is")
+        }
         "scopes" => {
             ("header", json!({"type": "string", "pattern": SCOPES}), "Narrows what the key grants, separated by commas")
         }
         other => ("path", json!({"type": "string"}), if other.is_empty() { "" } else { "Part of the path" }),
     };
+    let name = if name == OF_TOKEN { "orgId" } else { name };
     json!({"name": name, "in": place, "required": place == "path", "schema": schema, "description": about})
 }
 
@@ -122,7 +131,8 @@ pub fn document() -> Value {
             "headers": headers(),
             "securitySchemes": {
                 "header": {"type": "apiKey", "in": "header", "name": "apikey"},
-                "parameter": {"type": "apiKey", "in": "query", "name": "apikey"}
+                "parameter": {"type": "apiKey", "in": "query", "name": "apikey"},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": TOKEN}
             }
         }
     })
@@ -154,7 +164,8 @@ fn described_as(route: &Route, operation: &Operation, schemas: &mut Schemas) -> 
     }
     described["security"] = match route.needs {
         Needs::Nothing => json!([]),
-        _ => json!([{"header": []}, {"parameter": []}]),
+        Needs::Root => json!([{"header": []}, {"parameter": []}]),
+        Needs::Scope(_) | Needs::Admin => json!([{"header": []}, {"parameter": []}, {"token": []}]),
     };
     described
 }
@@ -162,14 +173,18 @@ fn described_as(route: &Route, operation: &Operation, schemas: &mut Schemas) -> 
 fn needs(route: &Route) -> String {
     match route.needs {
         Needs::Nothing => "Needs no key, unless its summary says so.".into(),
-        Needs::Scope(scope) => format!("Needs a key with the scope `{}`.", scope.as_str()),
-        Needs::Admin => "Needs the root key, or a key of this organisation with `org.admin`.".into(),
+        Needs::Scope(scope) => format!("Needs a key or token with the scope `{}`.", scope.as_str()),
+        Needs::Admin => "Needs the root key, or a key or token of this organisation with `org.admin`.".into(),
         Needs::Root => "Needs the root key.".into(),
     }
 }
 
 fn parameters(route: &Route, operation: &Operation) -> Vec<Value> {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let guarded = if route.needs == Needs::Nothing { &["X-Request-Id"][..] } else { &["scopes", "X-Request-Id"] };
+    let guarded: &[&str] = match route.needs {
+        Needs::Nothing => &["X-Request-Id"],
+        Needs::Root => &["scopes", "X-Request-Id"],
+        Needs::Scope(_) | Needs::Admin => &["scopes", OF_TOKEN, "X-Request-Id"],
+    };
     in_path.chain(operation.takes.iter().copied()).chain(guarded.iter().copied()).map(parameter).collect()
 }
