@@ -6,10 +6,13 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::receipts::Receipts;
+use crate::telemetry::traces::Traces;
 use crate::token::Tokens;
 use onefold_core::service::Service;
+use std::sync::OnceLock;
 
 /// One server.
 pub struct App {
@@ -33,6 +36,10 @@ pub struct App {
     pub receipts: Receipts,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where traces go, if anywhere.
+    pub traces: OnceLock<Traces>,
 }
 
 impl App {
@@ -48,6 +55,8 @@ impl App {
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             failures: Failures::default(),
+            metrics: Metrics::default(),
+            traces: OnceLock::new(),
             service,
             config,
         }
