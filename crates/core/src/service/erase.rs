@@ -11,6 +11,7 @@ use super::upsert::Idempotency;
 use super::{Identity, Tenant};
 use crate::defect::Defect;
 use crate::error::{Code, Error};
+use crate::gone::{Gone, GonePerson};
 use crate::id::{Region, Ucid};
 use crate::limits;
 use crate::profile::{Erased, Profile};
@@ -59,6 +60,17 @@ pub struct Deletion {
 }
 
 impl Record for Deletion {}
+
+/// How a person ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    /// When.
+    pub(crate) at: Ms,
+    /// By which delete.
+    pub(crate) deletion: u128,
+    /// Identifiers that led there, beside those that the row lists.
+    pub(crate) aliases: &'a [RowHash],
+}
 
 /// What a delete found under one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +192,9 @@ impl Identity<'_> {
         let requested = u32::try_from(delete.sought.len()).unwrap_or(u32::MAX);
         let at = self.service.clock.now();
         let record = Deletion { at, region: self.region, deleted: done.deleted.clone(), requested };
+        if let Some(log) = self.service.log.as_ref().filter(|_| !done.deleted.is_empty()) {
+            log.append(Gone::Call { org: self.org, deletion: done.deletion, record: record.clone() }).await?;
+        }
         records.put(&tables::deletion(self.org, done.deletion), &record).await?;
         let Some(key) = delete.idempotency else { return Ok(()) };
         let state = OpState::Deleted {
@@ -214,7 +229,10 @@ impl Identity<'_> {
                 let erasure = nobody(&lead, deletion);
                 if let Erasure::Done(ucid) = erasure {
                     // Its own work, whose answer was lost: it may have come after its ticket was looked at.
-                    let _cleaned_or_left_to_the_sweeper = self.clean(ucid).await;
+                    self.clean_after(ucid, doubtful).await?;
+                } else if let (Some(before), true) = (lead.erased, self.service.log.is_some()) {
+                    // Whoever did it may have died before it was in the log.
+                    self.clean(before.ucid).await?;
                 }
                 return Ok(erasure);
             };
@@ -227,8 +245,7 @@ impl Identity<'_> {
             }
             match self.erase_row(root, deletion).await? {
                 Swap::Done(_) => {
-                    // It is done by now; a ticket says that its aliases are still to be freed.
-                    let _cleaned_or_left_to_the_sweeper = self.clean(root.ucid).await;
+                    self.clean_after(root.ucid, doubtful).await?;
                     return Ok(Erasure::Done(root.ucid));
                 }
                 Swap::Unknown => *doubtful = true,
@@ -265,17 +282,45 @@ impl Identity<'_> {
         Ok(found)
     }
 
+    /// Frees the aliases of a person who is deleted by now, which a ticket says too. What is not in the deletion log is not
+    /// acknowledged, though.
+    async fn clean_after(&self, ucid: Ucid, doubtful: &mut bool) -> Result<(), Error> {
+        let cleaned_or_left_to_the_sweeper = self.clean(ucid).await;
+        if self.service.log.is_none() {
+            return Ok(());
+        }
+        *doubtful = true;
+        cleaned_or_left_to_the_sweeper
+    }
+
     /// The moment of deletion.
     pub(crate) async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
+        let ending = Ending { at: self.service.clock.now(), deletion, aliases: &[] };
+        self.end_row(root, ending).await
+    }
+
+    /// The same, of a moment that may be past.
+    pub(crate) async fn end_row(&self, root: &Root, ending: Ending<'_>) -> Result<Swap, Error> {
         self.leave_ticket(Task::Clean, root.ucid).await?;
+        let mut aliases: Vec<RowHash> = root.live.hashes().collect();
+        let more: Vec<RowHash> = ending.aliases.iter().copied().filter(|hash| !aliases.contains(hash)).collect();
+        aliases.extend(more);
         let erased = Erased {
-            at: self.service.clock.now().max(root.live.newest()),
-            deletion,
-            aliases: root.live.hashes().collect(),
+            at: ending.at.max(root.live.newest()),
+            deletion: ending.deletion,
+            aliases,
             tiles: root.live.tiles.keys().copied().collect(),
             cleaned: false,
         };
         Ok(self.swap(root.ucid, root.version, &Profile::Erased(erased)).await?)
+    }
+
+    /// Writes down that a person is erased, where that outlives the store.
+    async fn write_down(&self, ucid: Ucid, erased: &Erased) -> Result<(), Error> {
+        let Some(log) = &self.service.log else { return Ok(()) };
+        let Erased { at, deletion, aliases, tiles, .. } = erased.clone();
+        let person = GonePerson { org: self.org, region: self.region, ucid, at, deletion, tiles, aliases };
+        Ok(log.append(Gone::Person(person)).await?)
     }
 
     /// Frees the aliases of an erased profile.
@@ -287,6 +332,7 @@ impl Identity<'_> {
         if erased.cleaned {
             return Ok(());
         }
+        self.write_down(ucid, &erased).await?;
         let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
         let freed: Vec<_> = erased.aliases.iter().map(|hash| self.entomb(*hash, &erased.tiles, tombstone)).collect();
         stream::iter(freed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
