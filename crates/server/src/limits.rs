@@ -28,6 +28,8 @@ pub const KEYS_SEEN: usize = 10_000;
 
 /// Public keys of earlier signing keys of receipts that are kept.
 pub const RECEIPT_KEYS: usize = 1_000;
+/// Pieces of a backup that wait for whoever reads it.
+pub const BACKUP_PIECES: usize = 4;
 /// Bytes of a file that a command reads.
 pub const INPUT_BYTES: u64 = 64 << 20;
 /// Records that a strategy is tried on at once.

@@ -2,7 +2,11 @@
 
 use crate::app::App;
 use crate::audit;
+use crate::backup::restore::deployment;
 use crate::config::{Config, Engine};
+use crate::deletion_log::DeletionLog;
+use crate::deletion_log::read::LogError;
+use crate::http::backup::Backups;
 use crate::purger::Purger;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
@@ -12,15 +16,17 @@ use crate::{front, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
+use onefold_engines::embedded::DELETION_LOG;
 use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +34,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("{0}")]
     Engine(#[from] OpenError),
+    /// The deletion log cannot be gone on with.
+    #[error("{0}")]
+    DeletionLog(#[from] LogError),
     /// The store was opened, but does not answer as it must.
     #[error("the store does not answer: {0}")]
     Store(#[from] Error),
@@ -42,12 +51,12 @@ pub enum StartError {
     Other(String),
 }
 
-/// A service, and the store below it where that has files.
+/// A service, and what is below it where that has files.
 pub struct Opened {
     /// The product.
     pub service: Service,
-    /// What it is kept in.
-    pub embedded: Option<Arc<Embedded>>,
+    /// What it is kept in, and where deletions are written down beside it.
+    pub files: Option<(Arc<Embedded>, DeletionLog)>,
 }
 
 /// Opens the store that the settings name, and the service over it. Blocks while a journal is read.
@@ -62,7 +71,12 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
         }
     };
     let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-    Ok(Opened { service, embedded })
+    let (Some(store), Some(path)) = (embedded, config.engine.deletion_log()) else {
+        return Ok(Opened { service, files: None });
+    };
+    let fresh = Uuid::from_u128(service.entropy().bits()).to_string();
+    let log = DeletionLog::open(&path, &deployment(&service), &fresh)?;
+    Ok(Opened { service: service.with_deletion_log(Arc::new(log.clone())), files: Some((store, log)) })
 }
 
 /// Where a server answers.
@@ -86,11 +100,13 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let Opened { service, embedded } = open(&config).await?;
+    let Opened { service, files } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
-    let app = Arc::new(App { receipts, ..App::new(service, config, &root) });
+    let purger = files.as_ref().map(|(store, _)| Purger::new(store.clone(), config.engine.purge_within()));
+    let backups = files.map(|(store, log)| Backups::new(store, log));
+    let app = Arc::new(App { receipts, backups, ..App::new(service, config, &root) });
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
@@ -98,7 +114,7 @@ pub async fn run(
     };
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
-    let purger = embedded.map(|store| Purger::new(store, app.config.engine.purge_within()).start());
+    let purger = purger.map(Purger::start);
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -154,6 +170,17 @@ impl Engine {
     pub fn data(&self) -> Option<&Path> {
         match self {
             Engine::Embedded { data, .. } => Some(data),
+            Engine::Memory {} => None,
+        }
+    }
+
+    /// Where deletions are written down, if anything is kept at all.
+    pub fn deletion_log(&self) -> Option<PathBuf> {
+        match self {
+            Engine::Embedded { data, deletion_log, .. } if deletion_log.as_os_str().is_empty() => {
+                Some(data.join(DELETION_LOG))
+            }
+            Engine::Embedded { deletion_log, .. } => Some(deletion_log.clone()),
             Engine::Memory {} => None,
         }
     }
