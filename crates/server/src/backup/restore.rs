@@ -15,6 +15,7 @@ use onefold_core::service::audit::{Act, Who};
 use onefold_core::service::replay::Again;
 use onefold_core::store::Row;
 use onefold_core::tables::Key;
+use onefold_core::time::Ms;
 use onefold_engines::embedded::{RestoreError, free_for_restore};
 use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
 use std::fs;
@@ -83,6 +84,15 @@ pub struct Restored {
 pub struct Plan {
     wanted: Wanted,
     so_far: Restored,
+    log: Log,
+}
+
+/// What there is of the deletion log.
+#[derive(Clone, Copy)]
+enum Log {
+    Whole,
+    Part,
+    None,
 }
 
 /// Looks at everything, and changes nothing.
@@ -93,12 +103,18 @@ pub fn plan(wanted: Wanted) -> Result<Plan, Failed> {
         return Err(Failed::TwoLogs(wanted.server_log));
     }
     let (deletions, wrong) = count(&wanted.log, &header);
+    let log = match &wrong {
+        None => Log::Whole,
+        // It must not be gone on with: a later restore would take it for whole.
+        Some(LogError::Damaged(..) | LogError::NotOfBackup(..)) => Log::Part,
+        Some(_) => Log::None,
+    };
     let missing = match wrong {
         Some(wrong) if !wanted.accept_missing => return Err(Failed::Deletions(wrong)),
         wrong => wrong.map(|wrong| wrong.to_string()),
     };
     let so_far = Restored { header, rows, deletions, missing, again: Again::default() };
-    Ok(Plan { wanted, so_far })
+    Ok(Plan { wanted, so_far, log })
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -108,7 +124,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// How many lines of a log can be gone by, and what is wrong with it.
 fn count(log: &Path, header: &Header) -> (u64, Option<LogError>) {
     let mut reader = match LogReader::open(log) {
-        Ok(reader) => reader,
+        Ok(reader) => reader.looking_for(&header.deletions),
         Err(error) => return (0, Some(error)),
     };
     if let Err(error) = reader.header.check_deployment(log, &header.deployment) {
@@ -118,7 +134,7 @@ fn count(log: &Path, header: &Header) -> (u64, Option<LogError>) {
     loop {
         match reader.next() {
             Ok(Some(_)) => lines += 1,
-            Ok(None) => return (lines, reader.covers(&header.deletions).err()),
+            Ok(None) => return (lines, reader.has_met().err()),
             Err(error) => return (lines, Some(error)),
         }
     }
@@ -148,7 +164,7 @@ impl Plan {
     }
 
     async fn finish(self, store: Arc<Embedded>) -> Result<Restored, Failed> {
-        let Plan { wanted, so_far: mut restored } = self;
+        let Plan { wanted, so_far: mut restored, log } = self;
         let service = Service::open(store.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
         let service = service.await.map_err(unfinished)?;
         if deployment(&service) != restored.header.deployment {
@@ -156,7 +172,11 @@ impl Plan {
         }
         if restored.deletions > 0 {
             restored.again = replay(&service, &wanted.log, restored.deletions).await?;
-            take_along(&wanted.log, &wanted.server_log).map_err(unfinished)?;
+        }
+        match log {
+            Log::Whole => take_along(&wanted.log, &wanted.server_log).map_err(unfinished)?,
+            Log::Part => set_aside(&wanted.server_log, service.clock().now()).map_err(unfinished)?,
+            Log::None => {}
         }
         record(&service, &restored).await.map_err(unfinished)?;
         store.finish_restore().map_err(unfinished)?;
@@ -201,6 +221,16 @@ fn take_along(log: &Path, server_log: &Path) -> io::Result<()> {
     fs::copy(log, &beside)?;
     fs::File::open(&beside)?.sync_all()?;
     fs::rename(&beside, server_log)
+}
+
+/// Keeps a log that is not whole under another name, so that the next start begins a new one.
+fn set_aside(server_log: &Path, now: Ms) -> io::Result<()> {
+    if !server_log.exists() {
+        return Ok(());
+    }
+    let mut name = server_log.as_os_str().to_owned();
+    name.push(format!(".incomplete-{now}"));
+    fs::rename(server_log, name)
 }
 
 async fn record(service: &Service, restored: &Restored) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 fn header() -> Header {
-    Header::new(5, "ours".into(), Mark { log: "log".into(), bytes: 7 })
+    Header::new(5, "ours".into(), Mark { log: "log".into(), bytes: 7, last: "sum".into() })
 }
 
 fn key(number: u16) -> Key {

@@ -37,6 +37,8 @@ pub struct Mark {
     pub log: String,
     /// Its length.
     pub bytes: u64,
+    /// The checksum of its last line; empty if there was none.
+    pub last: String,
 }
 
 impl Header {

@@ -82,7 +82,8 @@ impl DeletionLog {
 
     /// Which log this is and how far it goes: what a restored backup expects of it.
     pub fn mark(&self) -> Mark {
-        Mark { log: self.0.header.log.clone(), bytes: lock(&self.0.file).bytes }
+        let open = lock(&self.0.file);
+        Mark { log: self.0.header.log.clone(), bytes: open.bytes, last: open.last.clone() }
     }
 
     /// Where it is.

@@ -112,6 +112,9 @@ pub struct Reader {
     last: String,
     lines: u64,
     bytes: u64,
+    /// What is looked for on the way, and whether it was met.
+    mark: Option<Mark>,
+    met: bool,
 }
 
 impl Reader {
@@ -125,18 +128,33 @@ impl Reader {
         let header = Header::parse(path, first.trim_end())?;
         let bytes = first.len() as u64;
         file.seek(SeekFrom::Start(bytes)).map_err(|error| LogError::Io(path.into(), error))?;
-        Ok(Self { path: path.into(), file: BufReader::new(file), header, last: String::new(), lines: 1, bytes })
+        let (path, file) = (path.into(), BufReader::new(file));
+        Ok(Self { path, file, header, last: String::new(), lines: 1, bytes, mark: None, met: false })
     }
 
-    /// Whether it is the log that a backup's mark is of, and goes at least as far. Of a log that was read to its end.
-    pub fn covers(&self, mark: &Mark) -> Result<(), LogError> {
-        if self.header.log != mark.log {
-            return Err(LogError::NotOfBackup(self.path.clone(), "it is another one, begun later or earlier"));
-        }
-        if self.bytes < mark.bytes {
-            return Err(LogError::NotOfBackup(self.path.clone(), "it is an older copy, and ends too early"));
-        }
-        Ok(())
+    /// Looks for this mark on the way.
+    pub fn looking_for(self, mark: &Mark) -> Self {
+        let mut reader = Self { mark: Some(mark.clone()), ..self };
+        reader.look();
+        reader
+    }
+
+    fn look(&mut self) {
+        let here = |mark: &Mark| mark.bytes == self.bytes && mark.last == self.last && mark.log == self.header.log;
+        self.met |= self.mark.as_ref().is_some_and(here);
+    }
+
+    /// Whether the mark was met: it is the log that was there when the mark was made, and goes on from there.
+    pub fn has_met(&self) -> Result<(), LogError> {
+        let Some(mark) = self.mark.as_ref().filter(|_| !self.met) else { return Ok(()) };
+        Err(LogError::NotOfBackup(
+            self.path.clone(),
+            match self.header.log == mark.log {
+                true if self.bytes < mark.bytes => "it is an older copy, and ends too early",
+                true => "it parts from it before that",
+                false => "it is another one, begun later or earlier",
+            },
+        ))
     }
 
     /// What the next line says. A last line without its end was never acknowledged, and is left out.
@@ -152,6 +170,7 @@ impl Reader {
         let (sum, json) = check(&self.last, text).ok_or_else(damaged)?;
         self.bytes += line.len() as u64;
         self.last = sum;
+        self.look();
         parse(&json).map(Some).ok_or_else(|| LogError::Newer(self.path.clone()))
     }
 }

@@ -59,13 +59,32 @@ async fn what_is_appended_is_read_in_its_order_also_after_a_restart() {
     log.append(person(300)).await.unwrap();
     assert_eq!(all(&path).unwrap(), [person(1), call(), person(300)]);
     assert_eq!(log.mark().bytes, fs::metadata(&path).unwrap().len());
-    let mut reader = Reader::open(&path).unwrap();
-    while reader.next().unwrap().is_some() {}
-    reader.covers(&log.mark()).unwrap();
-    let further = Mark { bytes: log.mark().bytes + 1, ..log.mark() };
-    assert!(matches!(reader.covers(&further), Err(LogError::NotOfBackup(..))));
-    let other = Mark { log: "other".into(), ..log.mark() };
-    assert!(matches!(reader.covers(&other), Err(LogError::NotOfBackup(..))));
+}
+
+#[tokio::test]
+async fn a_mark_is_met_by_the_log_that_goes_on_from_it_and_by_no_other() {
+    let (_dir, path) = place();
+    let log = open(&path);
+    let begun = log.mark();
+    log.append(person(1)).await.unwrap();
+    let older = fs::read(&path).unwrap();
+    log.append(person(2)).await.unwrap();
+    let mark = log.mark();
+    log.append(person(3)).await.unwrap();
+    let meets = |mark: &Mark| {
+        let mut reader = Reader::open(&path).unwrap().looking_for(mark);
+        while reader.next().unwrap().is_some() {}
+        reader.has_met().is_ok()
+    };
+    assert!(meets(&begun) && meets(&mark) && meets(&log.mark()));
+    assert!(!meets(&Mark { log: "other".into(), ..mark.clone() }));
+    drop(log);
+    fs::write(&path, older).unwrap();
+    assert!(meets(&begun) && !meets(&mark), "an older copy");
+    let log = open(&path);
+    log.append(person(4)).await.unwrap();
+    log.append(person(5)).await.unwrap();
+    assert!(meets(&begun) && !meets(&mark), "nor where it went on another way");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
