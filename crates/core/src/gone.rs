@@ -5,6 +5,7 @@
 //! personal; where it is written, and how, is not known here.
 
 use crate::id::{OrgId, Region, Ucid};
+use crate::profile::Suppressing;
 use crate::service::erase::Deletion;
 use crate::store::StoreError;
 use crate::tables::RowHash;
@@ -44,6 +45,8 @@ pub struct GonePerson {
     pub tiles: Vec<Ucid>,
     /// The identifiers that led there.
     pub aliases: Vec<RowHash>,
+    /// Those that may not be written again.
+    pub suppress: Vec<Suppressing>,
 }
 
 /// Where it is written down.

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
-//! | [`caller`], [`auth`] | who calls, and what they may do |
+//! | [`caller`], [`auth`], [`token`] | who calls, and what they may do; bearer tokens |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
@@ -35,6 +36,7 @@ pub mod json;
 pub mod limit;
 pub mod limits;
 pub mod note;
+pub mod overload;
 pub mod problem;
 pub mod purger;
 pub mod receipts;
@@ -44,6 +46,7 @@ pub mod start;
 pub mod system;
 pub mod telemetry;
 pub mod tls;
+pub mod token;
 
 pub use app::App;
 pub use config::Config;

@@ -12,7 +12,8 @@ use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
-use crate::{front, root_key, serve, tls};
+use crate::token::Tokens;
+use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -99,6 +100,7 @@ pub async fn run(
     serving: impl AsyncFnOnce(&App, Listening) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
+    let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
     let Opened { service, files } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
@@ -106,15 +108,17 @@ pub async fn run(
     let receipts = receipts.map_err(StartError::Other)?;
     let purger = files.as_ref().map(|(store, _)| Purger::new(store.clone(), config.engine.purge_within()));
     let backups = files.map(|(store, log)| Backups::new(store, log));
-    let app = Arc::new(App { receipts, backups, ..App::new(service, config, &root) });
+    let app = Arc::new(App { receipts, tokens, backups, ..App::new(service, config, &root) });
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
         false => Some(tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms))?)),
     };
+    let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
     let purger = purger.map(Purger::start);
+    let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -127,13 +131,11 @@ pub async fn run(
     }
     drop(told);
     let served = server.await;
-    if let Some(watcher) = watcher {
-        watcher.abort();
+    watcher.into_iter().chain(keys).for_each(|task| task.abort());
+    for task in [sweeper, recorder, queues] {
+        task.abort();
+        let _ = task.await;
     }
-    sweeper.abort();
-    let _ = sweeper.await;
-    recorder.abort();
-    let _ = recorder.await;
     app.failures.record(&app.service).await;
     if let Some(purger) = purger {
         purger.stop().await;

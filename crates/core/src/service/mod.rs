@@ -22,6 +22,7 @@ pub mod replay;
 mod slim;
 pub mod split;
 pub mod strategy;
+pub mod suppress;
 pub mod sweep;
 pub mod upsert;
 
@@ -171,6 +172,8 @@ impl Tenant<'_> {
 mod histories;
 #[cfg(test)]
 mod slim_tests;
+#[cfg(test)]
+mod suppress_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

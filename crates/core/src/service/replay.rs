@@ -71,7 +71,8 @@ impl Identity<'_> {
                 return Ok(());
             }
             let with_them = root.live.tiles.keys().filter(|tile| !person.tiles.contains(tile)).count() as u64;
-            let ending = Ending { at: person.at, deletion: person.deletion, aliases: &person.aliases };
+            let GonePerson { at, deletion, ref aliases, ref suppress, .. } = *person;
+            let ending = Ending { at, deletion, aliases, suppress: suppress.clone() };
             if let Swap::Done(_) = self.end_row(root, ending).await? {
                 again.people += 1;
                 again.with_them += with_them;
@@ -91,6 +92,7 @@ impl Identity<'_> {
                 aliases: person.aliases.clone(),
                 tiles: person.tiles.clone(),
                 cleaned: false,
+                suppress: person.suppress.clone(),
             };
             self.swap(person.ucid, None, &Profile::Erased(erased)).await?;
             self.clean(person.ucid).await?;

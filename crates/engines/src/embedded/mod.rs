@@ -276,10 +276,20 @@ impl Store for Embedded {
         if self.health.is_closed() {
             return Err(StoreError::Unavailable("the data directory is closed".into()));
         }
-        match self.cache.get(key) {
-            Some(Cached::Row(row)) => Ok(Some(row)),
-            Some(Cached::Absent) => Ok(None),
-            Some(Cached::TooLarge) | None => self.read_through(key).await,
+        match self.at_hand(key) {
+            Some(row) => Ok(row),
+            None => self.read_through(key).await,
+        }
+    }
+
+    fn at_hand(&self, key: &Key) -> Option<Option<Row>> {
+        if self.health.is_closed() {
+            return None;
+        }
+        match self.cache.get(key)? {
+            Cached::Row(row) => Some(Some(row)),
+            Cached::Absent => Some(None),
+            Cached::TooLarge => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::read::LogError;
 use onefold_core::gone::{Gone, GonePerson};
 use onefold_core::id::{OrgId, Region, Ucid};
+use onefold_core::profile::Suppressing;
 use onefold_core::service::erase::Deletion;
 use onefold_core::tables::RowHash;
 use onefold_core::time::Ms;
@@ -74,6 +75,8 @@ enum Line {
         deletion: String,
         tiles: Vec<String>,
         aliases: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        suppress: Vec<SuppressLine>,
     },
     Call {
         org: u64,
@@ -85,11 +88,32 @@ enum Line {
     },
 }
 
+/// An identifier that may not be written again: the kind and the hash of each writing.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SuppressLine {
+    same: String,
+    kind: Box<str>,
+    writings: Vec<(Box<str>, String)>,
+}
+
+impl SuppressLine {
+    fn of(one: &Suppressing) -> Self {
+        let writings = one.writings.iter().map(|(kind, hash)| (kind.clone(), hex(&hash.0))).collect();
+        Self { same: hex(&one.same.0), kind: one.kind.clone(), writings }
+    }
+
+    fn read(self) -> Option<Suppressing> {
+        let writings = self.writings.into_iter().map(|(kind, hash)| Some((kind, unhex(&hash)?)));
+        Some(Suppressing { same: unhex(&self.same)?, kind: self.kind, writings: writings.collect::<Option<_>>()? })
+    }
+}
+
 /// As it stands in the file, without its checksum.
 pub(super) fn line(gone: &Gone) -> serde_json::Result<String> {
     let texts = |ucids: &[Ucid]| ucids.iter().map(Ucid::to_string).collect();
     serde_json::to_string(&match gone {
-        Gone::Person(GonePerson { org, region, ucid, at, deletion, tiles, aliases }) => Line::Person {
+        Gone::Person(GonePerson { org, region, ucid, at, deletion, tiles, aliases, suppress }) => Line::Person {
             org: org.get(),
             region: region.to_string(),
             ucid: ucid.to_string(),
@@ -97,6 +121,7 @@ pub(super) fn line(gone: &Gone) -> serde_json::Result<String> {
             deletion: Ucid::from_u128(*deletion).to_string(),
             tiles: texts(tiles),
             aliases: aliases.iter().map(|hash| hex(&hash.0)).collect(),
+            suppress: suppress.iter().map(SuppressLine::of).collect(),
         },
         Gone::Call { org, deletion, record } => Line::Call {
             org: org.get(),
@@ -114,15 +139,18 @@ pub(super) fn parse(json: &str) -> Option<Gone> {
     let ucids = |texts: Vec<String>| texts.iter().map(|text| text.parse().ok()).collect::<Option<Vec<Ucid>>>();
     let org = |org| OrgId::new(org).ok();
     Some(match serde_json::from_str(json).ok()? {
-        Line::Person { org: number, region, ucid, at, deletion, tiles, aliases } => Gone::Person(GonePerson {
-            org: org(number)?,
-            region: region.parse::<Region>().ok()?,
-            ucid: ucid.parse().ok()?,
-            at,
-            deletion: number_of(&deletion)?,
-            tiles: ucids(tiles)?,
-            aliases: aliases.iter().map(|hash| unhex(hash)).collect::<Option<_>>()?,
-        }),
+        Line::Person { org: number, region, ucid, at, deletion, tiles, aliases, suppress } => {
+            Gone::Person(GonePerson {
+                org: org(number)?,
+                region: region.parse::<Region>().ok()?,
+                ucid: ucid.parse().ok()?,
+                at,
+                deletion: number_of(&deletion)?,
+                tiles: ucids(tiles)?,
+                aliases: aliases.iter().map(|hash| unhex(hash)).collect::<Option<_>>()?,
+                suppress: suppress.into_iter().map(SuppressLine::read).collect::<Option<_>>()?,
+            })
+        }
         Line::Call { org: number, region, at, deletion, deleted, requested } => Gone::Call {
             org: org(number)?,
             deletion: number_of(&deletion)?,

@@ -4,6 +4,7 @@ use super::read::{LogError, Reader};
 use super::*;
 use onefold_core::gone::{DeletionLog as _, GonePerson};
 use onefold_core::id::{OrgId, Ucid};
+use onefold_core::profile::Suppressing;
 use onefold_core::service::erase::Deletion;
 use onefold_core::tables::RowHash;
 use std::fs;
@@ -18,7 +19,19 @@ fn person(number: u128) -> Gone {
         deletion: 9,
         tiles: vec![Ucid::from_u128(number), Ucid::from_u128(number + 1)],
         aliases: vec![RowHash([number as u8; 16]), RowHash([0xff; 16])],
+        suppress: match number % 2 {
+            0 => vec![],
+            _ => vec![Suppressing {
+                same: RowHash([3; 16]),
+                kind: "email".into(),
+                writings: vec![writing(4), writing(5)],
+            }],
+        },
     })
+}
+
+fn writing(number: u8) -> (Box<str>, RowHash) {
+    ("email".into(), RowHash([number; 16]))
 }
 
 fn call() -> Gone {

@@ -70,8 +70,12 @@ impl Place {
     }
 
     fn delete(&self, server: &Server, user: &str) -> String {
+        self.delete_with(server, user, false)
+    }
+
+    fn delete_with(&self, server: &Server, user: &str, suppress: bool) -> String {
         let ids = json!({"email": [format!("{user}@example.com")]});
-        let body = json!({"orgId": self.org, "region": "EU", "ids": ids});
+        let body = json!({"orgId": self.org, "region": "EU", "ids": ids, "suppress": suppress});
         let answer = self.call(server, "/cdp/v1/users/_delete", body);
         assert_eq!(answer["deletedProfiles"].as_array().map(Vec::len), Some(1), "{answer}");
         answer["deletionId"].as_str().unwrap().to_owned()
@@ -112,17 +116,22 @@ fn who_was_deleted_after_a_backup_does_not_come_back() {
     let (place, server) = Place::new();
     let ucid = place.write(&server, "leaves");
     place.write(&server, "stays");
+    place.write(&server, "never again");
     let made = place.backup();
     assert_eq!((made["file"].as_str(), made["warnings"].as_array().map(Vec::len)), (Some("b.onefold"), Some(0)));
     let deletion = place.delete(&server, "leaves");
     place.write(&server, "comes and goes");
     place.delete(&server, "comes and goes");
+    for user in ["never again", "nor this one"] {
+        place.write(&server, user);
+        place.delete_with(&server, user, true);
+    }
     place.lose(server);
 
     let restored = place.run(&["restore", "b.onefold", "--json"]);
     assert_eq!(restored.status, 0, "{restored:?}");
     let deletions = restored.json()["deletions"].clone();
-    assert_eq!(deletions, json!({"lines": 4, "people": 1, "withThem": 0, "missing": null}));
+    assert_eq!(deletions, json!({"lines": 8, "people": 2, "withThem": 0, "missing": null}));
     let server = place.start();
     assert!(place.is_there(&server, "stays"));
     assert!(!place.is_there(&server, "leaves") && !place.is_there(&server, "comes and goes"));
@@ -133,10 +142,13 @@ fn who_was_deleted_after_a_backup_does_not_come_back() {
         late["timestamp"] = 1_700_000_000_000_u64.into();
         assert_eq!(place.call(&server, USERS, late)["code"], "identity.erased", "{user}");
     }
+    for user in ["never again", "nor this one"] {
+        assert_eq!(place.call(&server, USERS, place.record(user))["code"], "identity.suppressed", "{user}");
+    }
     let receipt = http(&server.url, "GET", &format!("/cdp/v1/deletions/{deletion}"), &place.key, "");
     assert_eq!(receipt, 200, "the proof of the delete is there");
     let entry = audited(&server, "onefold restore");
-    assert_eq!((&entry["outcome"], &entry["count"]), (&json!("done"), &json!(1)));
+    assert_eq!((&entry["outcome"], &entry["count"]), (&json!("done"), &json!(2)));
     assert_ne!(place.write(&server, "leaves"), ucid, "who comes back of themselves is somebody new");
 
     // And so on: what is deleted now does not come back by the same backup either.
