@@ -171,6 +171,8 @@ impl Tenant<'_> {
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod slim_tests;
 #[cfg(test)]
 mod suppress_tests;

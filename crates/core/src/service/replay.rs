@@ -4,7 +4,7 @@
 //! what is gone already stays as it is, and no clock decides anything.
 
 use super::erase::{Deletion, Ending};
-use super::identity::{Alias, Tombstone};
+use super::identity::{Alias, Root, Tombstone};
 use super::{Identity, Service};
 use crate::error::{Code, Error};
 use crate::gone::{Gone, GonePerson};
@@ -21,8 +21,8 @@ use std::sync::Arc;
 pub struct Again {
     /// People who were there, and are deleted now.
     pub people: u64,
-    /// Profiles that went with them, though that deletion did not name them: of this person in the restored state, and split
-    /// off later. Nobody can tell any more what is whose, so all of it goes.
+    /// Profiles that went with them, though that deletion did not name them: of this person in the restored state, split
+    /// off later, and folded in for good, so that nobody can tell what is whose.
     pub with_them: u64,
 }
 
@@ -60,6 +60,7 @@ impl Identity<'_> {
 
     /// Erases whoever this profile is part of.
     async fn erase_again(&self, ucid: Ucid, person: &GonePerson, again: &mut Again) -> Result<(), Error> {
+        let mut tried = false;
         for _ in 0..limits::ROUNDS {
             let lead = self.resolve_ucid(ucid).await?;
             let Some(root) = lead.roots().find(|root| root.version.is_some()) else { return Ok(()) };
@@ -69,6 +70,9 @@ impl Identity<'_> {
             }
             if lead.holder().is_none() {
                 return Ok(());
+            }
+            if !std::mem::replace(&mut tried, true) && self.part_again(root, person).await {
+                continue;
             }
             let with_them = root.live.tiles.keys().filter(|tile| !person.tiles.contains(tile)).count() as u64;
             let GonePerson { at, deletion, ref aliases, ref suppress, .. } = *person;
@@ -80,6 +84,22 @@ impl Identity<'_> {
             }
         }
         Err(Code::Contention.into())
+    }
+
+    /// Splits what had been split by the time of the deletion, so that nobody goes who was not meant. Whether anything was.
+    async fn part_again(&self, root: &Root, person: &GonePerson) -> bool {
+        let (theirs, others): (Vec<Ucid>, Vec<Ucid>) =
+            root.live.tiles.keys().partition(|tile| person.tiles.contains(tile));
+        if others.is_empty() {
+            return false;
+        }
+        let leaving = if theirs.contains(&root.ucid) { others } else { theirs };
+        let mut parted = false;
+        for tile in leaving {
+            // One that went along with another is split already; one that was folded in for good cannot be.
+            parted |= self.split(root.ucid, tile).await.is_ok();
+        }
+        parted
     }
 
     /// That the person was erased, where the restored state never had them: what is older may not bring them back.
