@@ -17,7 +17,7 @@ use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
-use onefold_engines::embedded::DELETION_LOG;
+use onefold_engines::embedded::{DELETION_LOG, free_for_restore, is_being_restored};
 use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
 use std::future::Future;
 use std::io;
@@ -65,6 +65,7 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
     let (store, embedded): (Arc<dyn Store>, _) = match &config.engine {
         Engine::Memory {} => (Arc::new(Memory::new()), None),
         Engine::Embedded { data, cache_mib, .. } => {
+            check_log(config, data)?;
             let cache_bytes = u64::from(*cache_mib) << 20;
             let options = EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() };
             let store = Arc::new(Embedded::open(data, options)?);
@@ -78,6 +79,15 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
     let fresh = Uuid::from_u128(service.entropy().bits()).to_string();
     let log = DeletionLog::open(&path, &deployment(&service), &fresh)?;
     Ok(Opened { service: service.with_deletion_log(Arc::new(log.clone())), files: Some((store, log)) })
+}
+
+/// Refuses to begin anew beside a deletion log: somebody has lost a data directory, and wants to restore it.
+fn check_log(config: &Config, data: &Path) -> Result<(), StartError> {
+    let log = config.engine.deletion_log().filter(|log| log.metadata().is_ok_and(|about| about.len() > 0));
+    match log {
+        Some(log) if free_for_restore(data).is_ok() && !is_being_restored(data) => Err(LogError::Orphaned(log).into()),
+        _ => Ok(()),
+    }
 }
 
 /// Where a server answers.

@@ -149,7 +149,7 @@ fn report(restored: &Restored, data: &Path, only_looked: bool, output: Output) -
     };
     if again.with_them > 0 {
         text += &format!(
-            "\nwith them went {} profiles that were part of those people when the backup was made, and split off since",
+            "\nwith them went {} profiles that were part of those people when the backup was made, and cannot be told from them",
             again.with_them
         );
     }

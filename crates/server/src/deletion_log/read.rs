@@ -29,6 +29,12 @@ pub enum LogError {
     /// Another server's.
     #[error("the deletion log {} belongs to another deployment: its data directory is another one", .0.display())]
     OtherDeployment(PathBuf),
+    /// What it is of is gone.
+    #[error(
+        "the deletion log {} is there, and its data directory is not: restore a backup with onefold restore, or move the \
+         log away to begin with an empty directory", .0.display()
+    )]
+    Orphaned(PathBuf),
     /// Not as it was written.
     #[error("the deletion log {} is damaged in line {}", .0.display(), .1)]
     Damaged(PathBuf, u64),

@@ -127,6 +127,9 @@ fn who_was_deleted_after_a_backup_does_not_come_back() {
         place.delete_with(&server, user, true);
     }
     place.lose(server);
+    let refused = place.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(refused.status == 1 && refused.stderr.contains("restore a backup"), "{refused:?}");
+    assert!(!place.path("data").exists(), "nothing new was begun in place of what was lost");
 
     let restored = place.run(&["restore", "b.onefold", "--json"]);
     assert_eq!(restored.status, 0, "{restored:?}");
