@@ -296,3 +296,22 @@ fn a_deletion_log_in_the_data_directory_is_warned_of_and_can_be_given() {
     assert!(named.status == 0 && log.exists(), "{named:?}");
     assert!(Server::start(dir.path(), &[]).stop().success(), "and the server goes on with it");
 }
+
+#[test]
+fn a_backup_of_damaged_rows_is_none() {
+    let (place, server) = Place::new();
+    place.write(&server, "somebody");
+    assert!(server.stop().success());
+    let rows = fjall::Database::builder(place.path("data/rows")).open().unwrap();
+    let profiles = rows.keyspace("profile", fjall::KeyspaceCreateOptions::default).unwrap();
+    let (at, _) = profiles.iter().next().unwrap().into_inner().unwrap();
+    profiles.insert(at, b"not what was written").unwrap();
+    rows.persist(fjall::PersistMode::SyncAll).unwrap();
+    drop((profiles, rows));
+
+    let server = place.start();
+    let refused = place.run(&["backup", "b.onefold", "--json"]);
+    assert_eq!((refused.status, &refused.json()["code"]), (1, &json!("cli.broken_off")), "{refused:?}");
+    assert!(!place.path("b.onefold").exists() && !place.path("b.onefold.part").exists());
+    audited(&server, "POST /admin/v1/backup");
+}
