@@ -4,6 +4,7 @@ use crate::audit::Failures;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::http::backup::Backups;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
 use crate::metrics::Metrics;
@@ -34,6 +35,8 @@ pub struct App {
     pub readiness: Readiness,
     /// What signs receipts.
     pub receipts: Receipts,
+    /// What backups are made of, where there are files.
+    pub backups: Option<Backups>,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
     /// What is counted.
@@ -54,6 +57,7 @@ impl App {
             overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
+            backups: None,
             failures: Failures::default(),
             metrics: Metrics::default(),
             traces: OnceLock::new(),

@@ -14,6 +14,7 @@
 //! | [`telemetry`], [`metrics`] | logs; what is counted |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //! | [`purger`] | deleted bytes leave the disk in time |
+//! | [`backup`], [`deletion_log`] | all rows as one file, and back; what was deleted since |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
 //! permission in its signature; nothing that a caller sent is logged but ids.
@@ -22,10 +23,12 @@ pub mod address;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod body;
 pub mod caller;
 pub mod cli;
 pub mod config;
+pub mod deletion_log;
 pub mod demo;
 pub mod encoding;
 pub mod front;

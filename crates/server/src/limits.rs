@@ -64,6 +64,8 @@ pub const SPANS_AT_ONCE: usize = 512;
 pub const TRACES_MS: u64 = 5_000;
 /// Bytes of what it answers.
 pub const TRACES_ANSWER_BYTES: usize = 64 * 1024;
+/// Pieces of a backup that wait for whoever reads it.
+pub const BACKUP_PIECES: usize = 4;
 /// Bytes of a file that a command reads.
 pub const INPUT_BYTES: u64 = 64 << 20;
 /// Records that a strategy is tried on at once.

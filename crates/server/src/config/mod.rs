@@ -86,6 +86,8 @@ pub enum Engine {
         data: PathBuf,
         /// MiB of rows kept in memory.
         cache_mib: u32,
+        /// The file in which deletions are written down; empty: in the directory.
+        deletion_log: PathBuf,
         /// Seconds after which no file holds what was deleted.
         purge_seconds: u32,
     },

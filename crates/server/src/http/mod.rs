@@ -3,6 +3,7 @@
 //! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
 
 mod audit;
+pub mod backup;
 pub mod blocked;
 pub mod catalogue;
 pub mod certificates;
@@ -97,6 +98,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/admin/v1/orgs/{orgId}/audit", Needs::Admin, || get(audit::of_org)),
     route(Method::GET, "/admin/v1/orgs/{orgId}/audit/verify", Needs::Admin, || get(audit::verify_org)),
     route(Method::POST, "/admin/v1/server-keys/rotate", Needs::Root, || post(server_keys::rotate)),
+    route(Method::POST, "/admin/v1/backup", Needs::Root, || post(backup::make)),
     route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(deletions::receipt)),
     route(Method::GET, "/.well-known/onefold-keys.json", Needs::Nothing, || get(server_keys::public)),
     // How people are made.

@@ -5,6 +5,7 @@
 
 mod audit;
 mod authorisation;
+mod backup;
 mod blocked;
 mod blocklist;
 mod bodies;
