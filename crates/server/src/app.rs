@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::meter::Meter;
 use crate::receipts::Receipts;
 use onefold_core::service::Service;
 
@@ -19,6 +20,8 @@ pub struct App {
     pub auth: Auth,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
+    /// How much each key called, and whom it read.
+    pub meter: Meter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
     /// What was last known of the store.
@@ -36,6 +39,7 @@ impl App {
         Self {
             auth: Auth::new(&service, root_key),
             limiter: Limiter::default(),
+            meter: Meter::new(service.clock().now(), config.metering.reads_per_hour),
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),

@@ -35,6 +35,8 @@ pub struct Key {
     pub until: Ms,
     /// How much it may call.
     pub pace: Pace,
+    /// Whether the answers to its organisation's fetches are larger than they should be.
+    pub heavy: bool,
 }
 
 /// A caller with valid credentials of one organisation.
@@ -63,16 +65,20 @@ impl Caller {
         if org == self.key.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
     }
 
-    /// Takes one call from what the caller may make, and writes down who it was: 429 if there is none left. After the
-    /// scope, before the body (contract section 2).
-    pub fn admit(&self, app: &App, note: &Note) -> Result<(), Problem> {
+    /// Takes one call from what the caller may make, and writes down who it was: 403 `auth.scope` unless the caller has
+    /// the scope, 429 if there is no call left. Before the body (contract section 2).
+    pub fn admit(&self, app: &App, note: &Note, scope: Scope) -> Result<(), Problem> {
+        if let Err(problem) = self.check_scope(scope) {
+            note.known(&self.key, None);
+            return Err(problem);
+        }
         let standing = self.key.pace.take(app.limiter.now());
         note.known(&self.key, standing);
         standing.and_then(|standing| standing.refused()).map_or(Ok(()), |code| Err(code.into()))
     }
 
     /// 403 `auth.scope` unless the caller has this scope.
-    pub fn check_scope(&self, scope: Scope) -> Result<(), Problem> {
+    fn check_scope(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.has(scope) { Ok(()) } else { Err(ServerCode::AuthScope.into()) }
     }
 }
@@ -95,12 +101,11 @@ pub type OrgAdmin = Allowed<{ Scope::OrgAdmin as u8 }>;
 impl<const SCOPE: u8> Allowed<SCOPE> {
     /// The caller of a request on a connection of which it is known which key it presented last.
     pub async fn on(last: &Last, parts: &Parts, (app, note): (&App, &Note)) -> Result<Self, Problem> {
-        let caller = auth::authenticate(app, parts, last).await?;
+        let caller = auth::authenticate(app, parts, last, note).await?;
         match Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) {
-            Some(scope) => caller.check_scope(scope)?,
+            Some(scope) => caller.admit(app, note, scope)?,
             None => return Err(Problem::fault("a route asks for a scope that does not exist")),
         }
-        caller.admit(app, note)?;
         Ok(Self(caller))
     }
 }

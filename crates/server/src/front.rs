@@ -8,6 +8,7 @@ use crate::encoding::Coding;
 use crate::http;
 use crate::limit;
 use crate::limits;
+use crate::meter::Pending;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::tls::Peer;
@@ -91,14 +92,18 @@ impl Front {
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
-        let note = Note::default();
-        let mut response = match fetch {
-            Some(_) => self.fetched(last, &note, request).await,
+        let (own, shared) = (Note::default(), fetch.is_none().then(Arc::<Note>::default));
+        let note = shared.as_deref().unwrap_or(&own);
+        let pending = Pending::new(&self.app.meter, note, (&method, route));
+        let mut response = match &shared {
+            None => self.fetched(last, note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.handled(request.map(Body::new), &id, (&note, last.peer()))).await,
+            Some(shared) => Box::pin(self.handled(request.map(Body::new), &id, (shared, last.peer()))).await,
         };
         note.headers(response.headers_mut());
+        let mut refused = false;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            refused = problem.is_refusal();
             log_problem(&problem, &id, route, trace.as_deref());
             self.app.failures.note(problem.code(), &id);
             write_problem(&mut response, &problem, &id);
@@ -107,6 +112,7 @@ impl Front {
         if is_worth_compressing(&response) {
             response = compressed(response, accepted).await;
         }
+        pending.answered(&mut response, refused);
         if self.app.gate.is_closed() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -139,25 +145,22 @@ impl Front {
         &self,
         mut request: Request<Body>,
         id: &RequestId,
-        (note, peer): (&Note, Option<&Arc<Peer>>),
+        (note, peer): (&Arc<Note>, Option<&Arc<Peer>>),
     ) -> Response {
         request.extensions_mut().insert(id.clone());
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer.clone());
         }
-        let shared = Arc::new(Note::default());
-        request.extensions_mut().insert(shared.clone());
+        request.extensions_mut().insert(note.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
             return self.routed(request).await;
         }
-        let response = match self.app.gate.enter() {
+        match self.app.gate.enter() {
             Ok(_inside) if Slot::is_for(request.method(), request.uri().path()) => self.recorded(request).await,
             Ok(_inside) => self.routed(request).await,
             Err(code) => Problem::from(code).into_response(),
-        };
-        note.copy(&shared);
-        response
+        }
     }
 
     /// A write that its person's limit refused says so as the limits of callers do.

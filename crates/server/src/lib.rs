@@ -6,8 +6,8 @@
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
-//! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
-//! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
+//! | [`limit`], [`meter`], [`note`] | how much they may call; how much they did; what is learnt of a call |
+//! | [`json`], [`moment`], [`problem`] | bodies and moments read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //!
@@ -30,6 +30,8 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod meter;
+pub mod moment;
 pub mod note;
 pub mod problem;
 pub mod receipts;

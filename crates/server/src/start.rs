@@ -7,7 +7,7 @@ use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
-use crate::{front, root_key, serve, tls};
+use crate::{front, meter, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -20,6 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+/// Rows that are kept by the hour end by the hour; a minute is soon enough.
+const SWEEP_HOURS_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,7 @@ pub async fn run(
     };
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
+    let meter = tokio::spawn(meter::run(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -106,6 +111,9 @@ pub async fn run(
     recorder.abort();
     let _ = recorder.await;
     app.failures.record(&app.service).await;
+    meter.abort();
+    let _ = meter.await;
+    app.meter.finish(&app.service).await;
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
@@ -156,6 +164,23 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
 /// Finishes and cleans up, for as long as the server runs.
 async fn sweep(app: Arc<App>) {
+    futures_util::future::join(sweep_work(&app), sweep_hours(&app)).await;
+}
+
+/// Removes what was metered so long ago that its time is over.
+async fn sweep_hours(app: &App) {
+    let usage_ms = u64::from(app.config.metering.usage_days) * DAY_MS;
+    loop {
+        match app.service.sweep_hours(usage_ms).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "swept what was metered long ago"),
+            Err(error) => tracing::warn!(%error, "sweeping what was metered failed; the next pass goes on"),
+        }
+        tokio::time::sleep(SWEEP_HOURS_EVERY).await;
+    }
+}
+
+async fn sweep_work(app: &App) {
     let mut ticks = tokio::time::interval(Duration::from_millis(app.config.sweep.every_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

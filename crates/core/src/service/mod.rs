@@ -17,12 +17,14 @@ pub mod keys;
 mod link;
 mod operation;
 pub mod orgs;
+pub mod reads;
 mod record;
 mod slim;
 pub mod split;
 pub mod strategy;
 pub mod sweep;
 pub mod upsert;
+pub mod usage;
 
 use crate::defect::Defect;
 use crate::error::Error;

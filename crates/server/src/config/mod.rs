@@ -36,6 +36,8 @@ pub struct Config {
     pub regions: Regions,
     /// How much may come.
     pub limits: Limits,
+    /// What is kept of calls.
+    pub metering: Metering,
     /// How often to clean up.
     pub sweep: Sweep,
     /// What to tell.
@@ -102,6 +104,16 @@ impl Limits {
     pub fn person(&self) -> Option<Pace> {
         (self.person_per_second > 0).then(|| Pace::new(self.person_per_second, self.person_burst))
     }
+}
+
+/// What is kept of calls.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metering {
+    /// Days for which it is kept what keys called.
+    pub usage_days: u32,
+    /// Profiles that are kept of those that one key read in one hour.
+    pub reads_per_hour: u32,
 }
 
 /// How often to clean up.
@@ -184,6 +196,8 @@ impl Config {
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
+        within("metering.usage_days", self.metering.usage_days.into(), 1..=3_650);
+        within("metering.reads_per_hour", self.metering.reads_per_hour.into(), 0..=1_000_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
         if let Engine::Embedded { cache_mib, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
