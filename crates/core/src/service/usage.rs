@@ -31,6 +31,11 @@ impl Hour {
         Self(u32::try_from(at / HOUR_MS).unwrap_or(u32::MAX))
     }
 
+    /// The first one that begins at a moment or after it.
+    pub fn from(at: Ms) -> Self {
+        Self::of(at.saturating_add(HOUR_MS - 1))
+    }
+
     /// Its first millisecond.
     pub fn begins(self) -> Ms {
         Ms::from(self.0) * HOUR_MS

@@ -52,11 +52,13 @@ impl Meter {
     /// That begins now and keeps so many reads of a key in an hour.
     pub fn new(now: Ms, reads_per_hour: u32) -> Self {
         let spares = (0..limits::METER_SHARDS).map(|_| Tally::default()).collect();
+        let mut windows = Windows::default();
+        windows.turn(now);
         let books = Books { hour: Hour::of(now), totals: Totals::default(), reads: Book::new(reads_per_hour), spares };
         Self {
             shards: (0..limits::METER_SHARDS).map(|_| Shard::default()).collect(),
             books: Mutex::new(books),
-            windows: Mutex::default(),
+            windows: Mutex::new(windows),
             bell: Notify::new(),
             writing: tokio::sync::Mutex::default(),
         }

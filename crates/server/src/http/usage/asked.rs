@@ -113,7 +113,7 @@ impl<'q> Reading<'q> {
 
     /// Up to now and for a day, unless they say otherwise.
     fn hours(&mut self, from: Option<Ms>, to: Option<Ms>, now: Ms) -> Range<Hour> {
-        let end = to.map_or(Hour::of(now).plus(1), |to| Hour::of(to.saturating_sub(1)).plus(1));
+        let end = to.map_or(Hour::of(now).plus(1), Hour::from);
         let start = from.map_or(end.minus(HOURS), Hour::of);
         if !self.faults.is_empty() {
             return start..end;
