@@ -48,6 +48,10 @@ bench *ARGS:
 bench-limits:
     cargo bench -p onefold --bench limiter
 
+# What metering costs a call
+bench-meter:
+    cargo bench -p onefold --bench meter
+
 # What others notice of one person to whom 64 clients write
 bench-hot:
     cargo bench -p onefold --bench hot
