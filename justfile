@@ -52,6 +52,10 @@ bench-limits:
 bench-meter:
     cargo bench -p onefold --bench meter
 
+# Five times the writes that can be done; keep the machine otherwise idle
+bench-overload:
+    cargo bench -p onefold --bench overload
+
 # What others notice of one person to whom 64 clients write
 bench-hot:
     cargo bench -p onefold --bench hot

@@ -104,6 +104,11 @@ impl Ucid {
     pub const fn as_u128(self) -> u128 {
         self.0
     }
+
+    /// When it was made, by the clock of the node that made it.
+    pub const fn created(self) -> Ms {
+        (self.0 >> 80) as Ms
+    }
 }
 
 impl FromStr for Ucid {

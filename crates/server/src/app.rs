@@ -7,7 +7,9 @@ use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
 use crate::meter::Meter;
+use crate::overload::Overload;
 use crate::receipts::Receipts;
+use crate::token::Tokens;
 use onefold_core::service::Service;
 
 /// One server.
@@ -18,12 +20,16 @@ pub struct App {
     pub config: Config,
     /// Who calls.
     pub auth: Auth,
+    /// What judges bearer tokens, where they are accepted.
+    pub tokens: Option<Tokens>,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
     /// How much each key called, and whom it read.
     pub meter: Meter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
+    /// How long what comes waits, and who is refused for that.
+    pub overload: Overload,
     /// What was last known of the store.
     pub readiness: Readiness,
     /// What signs receipts.
@@ -38,9 +44,11 @@ impl App {
         let service = service.with_pace(config.limits.person());
         Self {
             auth: Auth::new(&service, root_key),
+            tokens: None,
             limiter: Limiter::default(),
             meter: Meter::new(service.clock().now(), config.metering.reads_per_hour),
             gate: Gate::new(config.server.max_in_flight),
+            overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             failures: Failures::default(),

@@ -1,5 +1,5 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor`, `tls` and `token` do something themselves.
 
 mod audit;
 mod blocked;
@@ -17,7 +17,9 @@ mod receipt;
 mod rehearsal;
 mod serve;
 mod strategy;
+mod suppressions;
 mod tls;
+mod token;
 mod usage;
 
 use crate::config::{Config, Layer};
@@ -94,16 +96,20 @@ enum Command {
     Catalogue(catalogue::CatalogueArgs),
     /// Values that name nobody
     Blocked(blocked::BlockedArgs),
+    /// Identifiers of deleted people that may not be written again
+    Suppression(suppressions::SuppressionArgs),
     /// Records and links that were refused
     Refused(blocked::RefusedArgs),
     /// Bind client certificates to organisations, list and unbind them
     Certificate(certificates::CertificateArgs),
     /// Make certificates for trying TLS
     Tls(tls::TlsArgs),
+    /// Tell whether a bearer token would be accepted, and what for
+    Token(token::TokenArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
-    Doctor,
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -147,11 +153,13 @@ impl Cli {
             Some(Command::Identity(args)) => args.run(&common, output),
             Some(Command::Catalogue(args)) => args.run(&common, output),
             Some(Command::Blocked(args)) => args.run(&common, output),
+            Some(Command::Suppression(args)) => args.run(&common, output),
             Some(Command::Refused(args)) => args.run(&common, output),
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
+            Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
-            Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
+            Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }
 }

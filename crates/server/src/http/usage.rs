@@ -7,7 +7,7 @@ use super::keys::key_id;
 use super::orgs::org_id;
 use super::{search, wire};
 use crate::app::App;
-use crate::auth::Administrator;
+use crate::auth::{self, Administrator};
 use crate::caller::{Allowed, OrgAdmin};
 use crate::problem::Problem;
 use asked::{UsageAsked, by_name};
@@ -59,7 +59,10 @@ pub(super) async fn reads(
     let asked = asked::ReadsAsked::of(query.as_deref(), app.service.clock().now())?;
     who.check_org(org)?;
     app.service.org(org).await?;
-    let key = app.service.key(org, key_id(&key)?).await?.id;
+    let key = key_id(&key)?;
+    if !auth::is_holder(key) {
+        app.service.key(org, key).await?;
+    }
     app.meter.flush(&app.service, true).await?;
     let found = app.service.key_reads((org, key), asked.hours.clone(), asked.after, asked.limit).await?;
     let view = ReadsView {

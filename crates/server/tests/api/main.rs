@@ -35,6 +35,7 @@ mod search;
 mod server_keys;
 mod split;
 mod strategy;
+mod suppressions;
 mod times;
 mod usage;
 mod util;
