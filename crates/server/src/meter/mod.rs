@@ -2,8 +2,8 @@
 //!
 //! A call adds to the tally of the thread that answers it (`shard.rs`), which nobody else holds but for a moment, twice a
 //! second, when the tallies are gathered into what this node counted so far (`totals.rs`) and into who was read by whom
-//! (`reads.rs`). A task writes both down (`work.rs`). What a call adds is in [`count`]; how rows are kept and added up is in
-//! `onefold_core::service::usage` and `…::reads`.
+//! (`reads.rs`). A task writes both down (`work.rs`). What is known of a call is in `call.rs`; how rows are kept and added
+//! up is in [`onefold_core::service::usage`] and [`onefold_core::service::reads`].
 //!
 //! The hour of a call is that in which its tally was begun; tallies are gathered on the hour too.
 

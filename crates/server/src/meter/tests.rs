@@ -192,6 +192,15 @@ async fn what_is_written_makes_room_and_goes_on_in_another_row() {
     meter.flush(&service, false).await.unwrap();
     assert_eq!(meter.books().totals.take_lost(), 0);
     assert_eq!(calls(&service, By::Hour).await, [keys as u64 + 200]);
+    // More keys than an answer lists are told in one sum.
+    let start = Hour::of(NOW);
+    let asked = Asked { hours: start..start.plus(1), by: By::Key, fetch: "" };
+    let usage = service.usage(org(), &asked).await.unwrap();
+    let (others, rest) = usage.others.unwrap();
+    assert_eq!((usage.items.len(), others), (1_000, keys as usize - 1_000));
+    let listed: u64 = usage.items.iter().map(|(_, used)| used.counts.calls).sum();
+    assert_eq!((listed, rest.counts.calls), (1_200, keys as u64 - 1_000), "those with the most calls are listed");
+    assert_eq!(usage.total.counts.calls, keys as u64 + 200);
 }
 
 #[tokio::test]
