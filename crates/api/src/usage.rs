@@ -50,7 +50,7 @@ pub struct UsageItem {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageOthers {
-    /// How many they are.
+    /// How many they are, at least.
     pub items: u64,
     /// How much they come to.
     #[serde(flatten)]

@@ -191,25 +191,39 @@ impl Used {
 pub struct Usage {
     /// Hours in their order; keys and operations with the most calls first. At most [`limits::USAGE_ITEMS`].
     pub items: Vec<(Of, Used)>,
-    /// How many there are beside them, and how much they come to.
+    /// How many there are beside them, at least, and how much they come to.
     pub others: Option<(usize, Used)>,
     /// All together.
     pub total: Used,
 }
 
-impl Usage {
-    fn new(found: BTreeMap<Of, Used>, by: By) -> Self {
-        let mut usage = Self { items: found.into_iter().collect(), ..Self::default() };
+/// What is being added up.
+#[derive(Default)]
+struct Sums {
+    found: BTreeMap<Of, Used>,
+    /// Of which there are too many to be told apart; and whether there are.
+    rest: Option<Used>,
+}
+
+impl Sums {
+    fn add(&mut self, of: Of, line: &Line, fetch: &str) {
+        let room = self.found.len() < limits::USAGE_APART || self.found.contains_key(&of);
+        let sum = if room { self.found.entry(of).or_default() } else { self.rest.get_or_insert_default() };
+        sum.add(line, fetch);
+    }
+
+    fn told(self, by: By) -> Usage {
+        let mut usage = Usage { items: self.found.into_iter().collect(), ..Usage::default() };
         if by != By::Hour {
             usage.items.sort_by_key(|(_, used)| std::cmp::Reverse(used.counts.calls + used.counts.refused));
         }
+        let unlisted = usage.items.split_off(usage.items.len().min(limits::USAGE_ITEMS));
+        let count = unlisted.len() + usize::from(self.rest.is_some());
+        let mut others = self.rest.unwrap_or_default();
+        unlisted.iter().for_each(|(_, used)| others.merge(used));
         usage.items.iter().for_each(|(_, used)| usage.total.merge(used));
-        let rest = usage.items.split_off(usage.items.len().min(limits::USAGE_ITEMS));
-        if !rest.is_empty() {
-            let mut others = Used::default();
-            rest.iter().for_each(|(_, used)| others.merge(used));
-            usage.others = Some((rest.len(), others));
-        }
+        usage.total.merge(&others);
+        usage.others = (count > 0).then_some((count, others));
         usage
     }
 }
@@ -230,14 +244,14 @@ impl Service {
 
     /// What an organisation used, as far as its nodes have written it.
     pub async fn usage(&self, org: OrgId, asked: &Asked) -> Result<Usage, Error> {
-        let mut found: BTreeMap<Of, Used> = BTreeMap::new();
+        let mut sums = Sums::default();
         let (partition, mut after) =
             (tables::hourly(Table::Usage, org), tables::hourly_before(asked.hours.start.0, None));
         loop {
             let page = self.records.scan::<UsageRow>(&partition, Some(&after), limits::USAGE_ROWS).await?;
             for (sort, UsageRow(lines)) in &page {
                 let Some((hour, key)) = hour_and_key(sort).filter(|(hour, _)| *hour < asked.hours.end) else {
-                    return Ok(Usage::new(found, asked.by));
+                    return Ok(sums.told(asked.by));
                 };
                 for line in lines {
                     let of = match asked.by {
@@ -245,12 +259,12 @@ impl Service {
                         By::Operation => Of::Operation(line.operation.clone()),
                         By::Hour => Of::Hour(hour),
                     };
-                    found.entry(of).or_default().add(line, asked.fetch);
+                    sums.add(of, line, asked.fetch);
                 }
             }
             match page.last() {
                 Some((last, _)) => after = last.clone(),
-                None => return Ok(Usage::new(found, asked.by)),
+                None => return Ok(sums.told(asked.by)),
             }
             let_others_by().await;
         }
@@ -267,6 +281,7 @@ impl Service {
             for org in &page.items {
                 removed += self.sweep_hours_of(Table::Usage, org.id, usage_ms).await?;
                 removed += self.sweep_hours_of(Table::KeyReads, org.id, limits::KEY_READS_MS).await?;
+                let_others_by().await;
             }
             match page.items.last() {
                 Some(last) if page.more => after = Some(last.id),
