@@ -22,6 +22,9 @@ pub struct OrgBody {
     /// What a write answers where the caller does not say: `profile` or `minimal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_answer: Option<String>,
+    /// Where its administrator is told of deletes that ask for it; null: nowhere. Only of `PATCH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_email: Option<Option<String>>,
 }
 
 /// Limits in a request; what is missing stays as it is, or has its default.
@@ -56,6 +59,9 @@ pub struct OrgView {
     /// Days after which a profile that nothing was heard of is erased; not there: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_ttl_days: Option<u32>,
+    /// Where its administrator is told of deletes that ask for it; not there: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_email: Option<String>,
     /// When it was made.
     pub created_at: u64,
 }

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::mail::Mailer;
 use crate::receipts::Receipts;
 use onefold_core::service::Service;
 
@@ -25,6 +26,8 @@ pub struct App {
     pub readiness: Readiness,
     /// What signs receipts.
     pub receipts: Receipts,
+    /// How administrators are told of deletes.
+    pub mailer: Mailer,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
 }
@@ -39,6 +42,7 @@ impl App {
             gate: Gate::new(config.server.max_in_flight),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
+            mailer: Mailer::default(),
             failures: Failures::default(),
             service,
             config,

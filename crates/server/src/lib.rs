@@ -5,7 +5,7 @@
 //! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`] | who calls, and what they may do |
-//! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`audit`], [`receipts`], [`mail`] | what is recorded of calls; the proof of a delete; who is told of one |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
@@ -30,6 +30,7 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod mail;
 pub mod note;
 pub mod problem;
 pub mod receipts;

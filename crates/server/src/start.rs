@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::audit;
 use crate::config::{Config, Engine};
+use crate::mail::Mailer;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
@@ -73,12 +74,13 @@ pub async fn run(
     serving: impl AsyncFnOnce(&App, Listening) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
+    let mailer = Mailer::new(&config.mail).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
     let service = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
-    let app = Arc::new(App { receipts, ..App::new(service, config, &root) });
+    let app = Arc::new(App { receipts, mailer, ..App::new(service, config, &root) });
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,

@@ -2,9 +2,11 @@
 //! the environment, then the command line. Unknown keys are errors, and all faults are told together.
 
 mod layers;
+mod mail;
 mod tls;
 
 pub use layers::Layer;
+pub use mail::{Mail, MailTls};
 pub use tls::{Mtls, Tls};
 
 use onefold_core::id::Region;
@@ -40,6 +42,8 @@ pub struct Config {
     pub sweep: Sweep,
     /// What to tell.
     pub log: Log,
+    /// By which server administrators are told of deletes.
+    pub mail: Mail,
 }
 
 /// How to answer.
@@ -184,6 +188,7 @@ impl Config {
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
+        within("mail.timeout_ms", self.mail.timeout_ms, 10..=60_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
         if let Engine::Embedded { cache_mib, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
@@ -191,6 +196,7 @@ impl Config {
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
         faults.extend(tls::faults(self));
+        faults.extend(mail::faults(self));
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
         faults
     }
