@@ -156,9 +156,9 @@ pub struct AuditView {
     pub entry: String,
     /// When.
     pub at: u64,
-    /// Who: `root`, `key`, `nobody` (refused credentials) or `server`.
+    /// Who: `root`, `key`, `token`, `nobody` (refused credentials) or `server`.
     pub who: String,
-    /// Which key, where it was one.
+    /// Which key, where it was one; where it was a token, what stands for its holder in this organisation.
     pub key_id: Option<String>,
     /// What: method and route of the call, or `authentication`.
     pub what: String,

@@ -183,6 +183,9 @@ impl std::fmt::Debug for RowSecret {
     }
 }
 
+/// Bytes that are hashed in one go: more than an identifier has.
+const SHORT: usize = 1_024;
+
 impl RowSecret {
     /// From its bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
@@ -198,6 +201,16 @@ impl RowSecret {
 
     /// The same in full length: what nobody without the secret can make.
     pub fn seal(&self, domain: u8, parts: &[&[u8]]) -> [u8; 32] {
+        // What is short is hashed in one go, which takes half the time.
+        let mut whole = ArrayVec::<u8, SHORT>::new();
+        let mut fits = whole.try_push(domain).is_ok();
+        for part in parts {
+            fits = fits && whole.try_extend_from_slice(&(part.len() as u64).to_le_bytes()).is_ok();
+            fits = fits && whole.try_extend_from_slice(part).is_ok();
+        }
+        if fits {
+            return *blake3::keyed_hash(&self.0, &whole).as_bytes();
+        }
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&[domain]);
         for part in parts {

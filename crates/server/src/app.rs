@@ -7,7 +7,9 @@ use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
 use crate::mail::Mailer;
+use crate::overload::Overload;
 use crate::receipts::Receipts;
+use crate::token::Tokens;
 use onefold_core::service::Service;
 
 /// One server.
@@ -18,10 +20,14 @@ pub struct App {
     pub config: Config,
     /// Who calls.
     pub auth: Auth,
+    /// What judges bearer tokens, where they are accepted.
+    pub tokens: Option<Tokens>,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
+    /// How long what comes waits, and who is refused for that.
+    pub overload: Overload,
     /// What was last known of the store.
     pub readiness: Readiness,
     /// What signs receipts.
@@ -38,8 +44,10 @@ impl App {
         let service = service.with_pace(config.limits.person());
         Self {
             auth: Auth::new(&service, root_key),
+            tokens: None,
             limiter: Limiter::default(),
             gate: Gate::new(config.server.max_in_flight),
+            overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             mailer: Mailer::default(),

@@ -7,7 +7,11 @@
 //! A presented key is hashed with the deployment's secret, and what is looked up is the hash, of which a caller can
 //! neither choose nor learn a byte. The root key's hash is compared in constant time all the same, and so is a key with
 //! the one that its connection presented last ([`Last`]), the only place where keys themselves are compared.
+//!
+//! A bearer token takes the same ways once it is judged (`bearer.rs`): what stands for a key then stands for a token and
+//! the organisation that it is used for.
 
+mod bearer;
 mod presented;
 
 use crate::app::App;
@@ -27,6 +31,7 @@ use onefold_core::service::Service;
 use onefold_core::service::audit::Who as Actor;
 use onefold_core::tables::RowHash;
 use onefold_core::time::Ms;
+use presented::Presented;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,9 +41,10 @@ use subtle::ConstantTimeEq;
 /// the second is for the request that is just being answered.
 pub(crate) const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
 
-/// Who calls a route of profiles: 401 without a valid key, 403 with the root key, which opens `/admin` alone.
-pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Caller, Problem> {
-    match app.auth.who(app, parts, last).await? {
+/// Who calls a route of profiles that needs this scope: 401 without valid credentials, 403 with the root key, which opens
+/// `/admin` alone. Whether a key has the scope is for the caller to check; a token without it gets no further.
+pub async fn authenticate(app: &App, parts: &Parts, last: &Last, needs: Scope) -> Result<Caller, Problem> {
+    match app.auth.who(app, parts, last, needs).await? {
         Who::Caller(caller) => {
             last.check_certificate(app, Some(caller.org().id)).await?;
             Ok(caller)
@@ -50,7 +56,7 @@ pub async fn authenticate(app: &App, parts: &Parts, last: &Last) -> Result<Calle
 /// Who calls a route of administration: 401 without a valid key, 403 without `org.admin`.
 pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Problem> {
     let last = Last::of(parts);
-    match app.auth.who(app, parts, &last).await? {
+    match app.auth.who(app, parts, &last, Scope::OrgAdmin).await? {
         Who::Root => {
             last.check_certificate(app, None).await?;
             audit::begin(app, parts, Actor::Root, None).await?;
@@ -60,7 +66,7 @@ pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Pr
             last.check_certificate(app, Some(caller.org().id)).await?;
             caller.check_scope(Scope::OrgAdmin)?;
             caller.admit(app, &Note::of(parts))?;
-            audit::begin(app, parts, Actor::Key(caller.key.id), Some(caller.org().id)).await?;
+            audit::begin(app, parts, caller.key.who(), Some(caller.org().id)).await?;
             Ok(Administrator::Of(caller.org().id))
         }
     }
@@ -99,10 +105,11 @@ impl Last {
         }
     }
 
-    fn get(&self, key: &str) -> Option<Seen> {
+    fn get(&self, key: &str, is_token: bool) -> Option<Seen> {
         let last = self.key.lock().unwrap_or_else(PoisonError::into_inner);
         let (presented, seen) = last.as_ref()?;
-        same(presented.as_bytes(), key.as_bytes()).then(|| seen.clone())
+        let fits = same(presented.as_bytes(), key.as_bytes()) && seen.is_of_token() == is_token;
+        fits.then(|| seen.clone())
     }
 
     /// Keeps a copy: what all connections count the holders of, all processors wait for.
@@ -176,6 +183,12 @@ struct Seen {
     known: Option<Arc<Key>>,
 }
 
+impl Seen {
+    fn is_of_token(&self) -> bool {
+        self.known.as_ref().is_some_and(|key| key.is_token)
+    }
+}
+
 impl Auth {
     /// With this root key.
     pub fn new(service: &Service, root_key: &str) -> Self {
@@ -206,18 +219,20 @@ impl Auth {
         self.changes.load(Ordering::SeqCst)
     }
 
-    async fn who(&self, app: &App, parts: &Parts, last: &Last) -> Result<Who, Problem> {
+    async fn who(&self, app: &App, parts: &Parts, last: &Last, needs: Scope) -> Result<Who, Problem> {
         let service = &app.service;
-        let presented = presented::key(parts)?;
-        let seen = match last.get(&presented).filter(|seen| self.is_fresh(seen)) {
-            Some(seen) => seen,
-            None => match self.seen(app, &presented).await? {
-                None => return root(parts),
-                Some(seen) => {
-                    last.set(&presented, &seen);
-                    seen
-                }
+        let seen = match presented::of(parts)? {
+            Presented::Key(presented) => match last.get(&presented, false).filter(|seen| self.is_fresh(seen)) {
+                Some(seen) => seen,
+                None => match self.seen(app, &presented).await? {
+                    None => return root(parts),
+                    Some(seen) => {
+                        last.set(&presented, &seen);
+                        seen
+                    }
+                },
             },
+            Presented::Token(token) => self.bearer(app, parts, (last, token), needs).await?,
         };
         let in_force = |key: &Arc<Key>| key.until == Ms::MAX || service.clock().now() < key.until;
         let key = seen.known.filter(in_force).ok_or(ServerCode::AuthInvalid)?;
@@ -260,6 +275,7 @@ async fn known(service: &Service, limiter: &Limiter, hash: RowHash) -> Result<Op
     Ok(org.map(|org| Key {
         id: facts.key,
         rules,
+        is_token: false,
         source: facts.name.into(),
         scopes: facts.scopes,
         until: facts.until,

@@ -18,13 +18,15 @@ use onefold_core::time::Ms;
 use onefold_core::value::Source;
 use std::sync::Arc;
 
-/// What a valid key stands for, as it was at most a second ago. Shared by the requests of one connection.
+/// What a valid key or token stands for, as it was at most a second ago. Shared by the requests of one connection.
 #[derive(Clone, Debug)]
 pub struct Key {
     /// The organisation.
     pub org: Org,
-    /// Its id.
+    /// Its id; of a token, what stands for its holder in this organisation.
     pub id: KeyId,
+    /// Whether it is a bearer token.
+    pub is_token: bool,
     /// The definitions by which its records are resolved.
     pub rules: Arc<Rules>,
     /// Its name: the default `source` of what it writes.
@@ -35,6 +37,13 @@ pub struct Key {
     pub until: Ms,
     /// How much it may call.
     pub pace: Pace,
+}
+
+impl Key {
+    /// Its holder, as the audit log names them.
+    pub fn who(&self) -> Who {
+        if self.is_token { Who::Token(self.id) } else { Who::Key(self.id) }
+    }
 }
 
 /// A caller with valid credentials of one organisation.
@@ -95,11 +104,11 @@ pub type OrgAdmin = Allowed<{ Scope::OrgAdmin as u8 }>;
 impl<const SCOPE: u8> Allowed<SCOPE> {
     /// The caller of a request on a connection of which it is known which key it presented last.
     pub async fn on(last: &Last, parts: &Parts, (app, note): (&App, &Note)) -> Result<Self, Problem> {
-        let caller = auth::authenticate(app, parts, last).await?;
-        match Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) {
-            Some(scope) => caller.check_scope(scope)?,
-            None => return Err(Problem::fault("a route asks for a scope that does not exist")),
-        }
+        let Some(scope) = Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) else {
+            return Err(Problem::fault("a route asks for a scope that does not exist"));
+        };
+        let caller = auth::authenticate(app, parts, last, scope).await?;
+        caller.check_scope(scope)?;
         caller.admit(app, note)?;
         Ok(Self(caller))
     }
@@ -111,7 +120,7 @@ impl<const SCOPE: u8> FromRequestParts<Arc<App>> for Allowed<SCOPE> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let allowed = Self::on(&Last::of(parts), parts, (app, &Note::of(parts))).await?;
         let key = &allowed.0.key;
-        audit::begin(app, parts, Who::Key(key.id), Some(key.org.id)).await?;
+        audit::begin(app, parts, key.who(), Some(key.org.id)).await?;
         Ok(allowed)
     }
 }

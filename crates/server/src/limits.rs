@@ -2,6 +2,7 @@
 //! itself are in [`onefold_core::limits`]; what an operator may change is in `config/default.toml`.
 
 use onefold_core::limits::{DELETE_VALUES, IDENTIFIER_BYTES, PROFILE_SHOWN_BYTES, SEARCH_VALUES_MAX};
+use std::time::Duration;
 
 /// Bytes of a body, after decompression (contract section 3).
 pub const BODY_BYTES: usize = 64 * 1024;
@@ -25,6 +26,33 @@ pub const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// API keys whose meaning is kept in memory; each at most a second long (contract section 2).
 pub const KEYS_SEEN: usize = 10_000;
+
+/// Bytes of a bearer token. With the rest of a head it stays below [`HEAD_BYTES`].
+pub const TOKEN_BYTES: usize = 8 * 1024;
+/// Organisations that one token may list.
+pub const TOKEN_ORGS: usize = 256;
+/// Bytes of the `kid` of a token or a key.
+pub const TOKEN_KEY_ID_BYTES: usize = 256;
+/// Tokens whose signature was found good and is not verified again.
+pub const TOKENS_SEEN: usize = 10_000;
+/// Bytes of a set of keys.
+pub const JWKS_BYTES: usize = 256 * 1024;
+/// Bytes of the head of the answer with it.
+pub const JWKS_HEAD_BYTES: usize = 64 * 1024;
+/// Keys in a set.
+pub const JWKS_KEYS: usize = 100;
+/// Milliseconds between two looks at a file of keys.
+pub const JWKS_FILE_MS: u64 = 1_000;
+/// Milliseconds until the next look where the last one failed, at most.
+pub const JWKS_RETRY_MS: u64 = 10_000;
+/// Bits of the modulus of a key of RSA; less can be broken, more takes too long to verify.
+pub const RSA_BITS_LEAST: usize = 2_048;
+/// See [`RSA_BITS_LEAST`].
+pub const RSA_BITS_MOST: usize = 4_096;
+/// Bytes of the exponent of a key of RSA.
+pub const RSA_EXPONENT_BYTES: usize = 4;
+/// Bytes of a coordinate of P-256.
+pub const P256_BYTES: usize = 32;
 
 /// Public keys of earlier signing keys of receipts that are kept.
 pub const RECEIPT_KEYS: usize = 1_000;
@@ -64,5 +92,18 @@ pub const LINGER_MS: u64 = 250;
 
 const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "a full delete fits, escaped too");
 const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
+const _: () = assert!(TOKEN_BYTES < HEAD_BYTES, "a token fits into a head, with other headers");
 const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buckets");
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");
+
+/// How long the queues are looked at before more or fewer calls are refused for them.
+pub const OVERLOAD_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Between two looks at how long a timer waits for a processor.
+pub const OVERLOAD_LOOK: Duration = Duration::from_millis(5);
+
+/// Thousandths of all calls that get in however long they wait for a processor: only they show that it is over.
+pub const OVERLOAD_SPARED: u32 = 20;
+
+/// Calls other than fetches that may be inside however long they wait for the store: as many share one sync.
+pub const OVERLOAD_INSIDE: u32 = 64;

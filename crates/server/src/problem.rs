@@ -74,23 +74,25 @@ macro_rules! codes {
 
 codes! {
     /// No credentials.
-    AuthMissing = "auth.missing", UNAUTHORIZED, No, "The request has no API key";
+    AuthMissing = "auth.missing", UNAUTHORIZED, No, "The request has no API key and no token";
     /// Credentials that are unknown, expired or revoked: no answer tells which.
-    AuthInvalid = "auth.invalid", UNAUTHORIZED, No, "The API key is not valid";
+    AuthInvalid = "auth.invalid", UNAUTHORIZED, No, "The API key or token is not valid";
     /// Two different credentials.
     AuthAmbiguous = "auth.ambiguous", BAD_REQUEST, No, "The request has two different credentials";
     /// A scope that the credentials lack, or that the header `scopes` left out.
-    AuthScope = "auth.scope", FORBIDDEN, No, "The API key is not allowed to do this";
+    AuthScope = "auth.scope", FORBIDDEN, No, "The API key or token is not allowed to do this";
     /// Another organisation's.
-    AuthOrg = "auth.org", FORBIDDEN, No, "The API key is not of this organisation";
+    AuthOrg = "auth.org", FORBIDDEN, No, "The API key or token is not of this organisation";
+    /// The keys that tokens are verified with cannot be had.
+    AuthNoKeys = "auth.no_keys", SERVICE_UNAVAILABLE, Later, "The keys that this token would be verified with cannot be read at present; nothing was done";
     /// What the environment sets, the server cannot replace.
     KeyFromEnvironment = "key.from_environment", CONFLICT, No, "This key is set by the environment of the server; change it there and restart";
     /// Over a limit of the organisation.
     LimitOrg = "limit.org", TOO_MANY_REQUESTS, Later, "The organisation makes more calls than it may; nothing was done";
     /// Over a limit of the key.
-    LimitKey = "limit.key", TOO_MANY_REQUESTS, Later, "This API key makes more calls than it may; nothing was done";
+    LimitKey = "limit.key", TOO_MANY_REQUESTS, Later, "This API key, or holder of a token, makes more calls than it may; nothing was done";
     /// A client certificate of another organisation's, or one that is no longer good.
-    AuthCertificate = "auth.certificate", FORBIDDEN, No, "The client certificate is not for this API key, or is no longer good";
+    AuthCertificate = "auth.certificate", FORBIDDEN, No, "The client certificate is not for this API key or token, or is no longer good";
     /// No such URL.
     NoSuchUrl = "request.no_such_url", NOT_FOUND, No, "There is no such URL";
     /// A URL that does not know this method.
@@ -219,6 +221,13 @@ impl Problem {
     pub fn fault(cause: impl Into<String>) -> Self {
         let mut problem = Self::from(ServerCode::Fault);
         problem.0.cause = Some(cause.into());
+        problem
+    }
+
+    /// For a reason that goes to the log alone, and holds nothing that a caller sent.
+    pub fn because(code: ServerCode, why: &'static str) -> Self {
+        let mut problem = Self::from(code);
+        problem.0.cause = Some(why.into());
         problem
     }
 

@@ -35,6 +35,8 @@ pub enum Who {
     Nobody,
     /// The server, of itself.
     Server,
+    /// The holder of a bearer token, by a pseudonym: a UUID of version 8, which no key has.
+    Token(KeyId),
 }
 
 /// What is to be recorded. Ids, codes and routes alone; never a value that a caller chose.
@@ -122,7 +124,7 @@ fn entry_hash(secret: &RowSecret, place: Place, before: &[u8; 32], at: Ms, act: 
     let Place(org, chain, number) = place;
     let who = match act.who {
         Who::Root => 1,
-        Who::Key(id) => id.as_u128(),
+        Who::Key(id) | Who::Token(id) => id.as_u128(),
         Who::Nobody => 2,
         Who::Server => 3,
     };

@@ -121,19 +121,21 @@ impl Identity<'_> {
             Sought::Identifier(identifier) => identifier,
         };
         let rule = self.rules.rule(identifier.kind());
-        let writings = self.rules.expand(identifier);
-        let blocked = |writing: &Identifier| writing != identifier && self.rules.blocks(writing);
-        if rule.class == Class::Disabled || self.rules.blocks(identifier) || writings.iter().any(blocked) {
+        if rule.class == Class::Disabled || self.rules.blocks(identifier) {
             return Ok(());
         }
-        if let [writing] = writings.as_slice() {
-            let hash = self.hash(writing);
+        if self.rules.catalogue.is_alone(identifier) {
+            let hash = self.hash(identifier);
             let alias = self.alias(hash).await?.1;
             return if alias.blocked.is_some() {
                 Ok(())
             } else {
                 self.find_led(hash, &alias, rule, sought, search, hits).await
             };
+        }
+        let writings = self.rules.expand(identifier);
+        if writings.iter().any(|writing| self.rules.blocks(writing)) {
+            return Ok(());
         }
         let mut leads = Vec::with_capacity(writings.len());
         for writing in &writings {
@@ -265,8 +267,7 @@ impl Identity<'_> {
     async fn look(&self, tile: Ucid, hash: Option<RowHash>, whole: bool) -> Result<Look, Error> {
         let mut ucid = tile;
         for _ in 0..limits::REDIRECTS {
-            let Some(row) = self.service.records.store().read(&tables::profile(self.org, self.region, ucid)).await?
-            else {
+            let Some(row) = self.service.records.row(&tables::profile(self.org, self.region, ucid)).await? else {
                 return Ok(Look::Nothing);
             };
             if View::is_live(&row.value) {

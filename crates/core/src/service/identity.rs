@@ -35,6 +35,8 @@ pub(crate) struct Alias {
     pub(crate) met: Vec<Ucid>,
     /// Since when it is blocked.
     pub(crate) blocked: Option<Ms>,
+    /// Whom it had met when a block was lifted: they count no more, or the next one would block it again.
+    pub(crate) forgiven: Vec<Ucid>,
     /// The last person erased under it.
     pub(crate) erased: Option<Tombstone>,
     /// The suppressions that keep it from being written again.
@@ -66,9 +68,22 @@ impl Record for Alias {
 }
 
 impl Alias {
-    /// How many profiles it joined, sits on, or was refused to join.
+    /// How many profiles it joined, sits on, or was refused to join, since a block of it was last lifted.
     pub(crate) fn profiles(&self) -> usize {
-        self.met.len() + self.owners.iter().filter(|owner| !self.met.contains(owner)).count()
+        self.met.len() + self.owners.iter().filter(|owner| !self.has_met(**owner)).count()
+    }
+
+    /// Whether it is known to have met this profile.
+    pub(crate) fn has_met(&self, ucid: Ucid) -> bool {
+        self.met.contains(&ucid) || self.forgiven.contains(&ucid)
+    }
+
+    /// Without the block.
+    pub(crate) fn lifted(self) -> Self {
+        let mut forgiven = [self.forgiven, self.met, self.owners.clone()].concat();
+        forgiven.sort_unstable();
+        forgiven.dedup();
+        Self { blocked: None, met: Vec::new(), forgiven, ..self }
     }
 
     /// Whether it says nothing of anybody, so that its row may go.

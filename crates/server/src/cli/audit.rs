@@ -115,7 +115,7 @@ fn unseen(client: &Client, org: Option<u64>, seen: &BTreeMap<String, u64>) -> Re
 }
 
 fn cells(item: &AuditView) -> Vec<String> {
-    let who = item.key_id.as_ref().map_or(item.who.clone(), |id| format!("key {id}"));
+    let who = item.key_id.as_ref().map_or(item.who.clone(), |id| format!("{} {id}", item.who));
     let times = if item.count == 1 { String::new() } else { format!("{} times", item.count) };
     let cells = [&item.what, &item.about, &item.outcome, &times, &item.request_id].map(String::clone);
     [item.at.to_string(), who].into_iter().chain(cells).collect()

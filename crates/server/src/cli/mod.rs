@@ -1,5 +1,5 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config`, `doctor` and `tls` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor`, `tls` and `token` do something themselves.
 
 mod audit;
 mod blocked;
@@ -18,6 +18,7 @@ mod serve;
 mod strategy;
 mod suppressions;
 mod tls;
+mod token;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -99,10 +100,12 @@ enum Command {
     Certificate(certificates::CertificateArgs),
     /// Make certificates for trying TLS
     Tls(tls::TlsArgs),
+    /// Tell whether a bearer token would be accepted, and what for
+    Token(token::TokenArgs),
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
-    Doctor,
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -149,8 +152,9 @@ impl Cli {
             Some(Command::Refused(args)) => args.run(&common, output),
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
+            Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
-            Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
+            Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }
 }

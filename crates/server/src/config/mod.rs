@@ -4,10 +4,12 @@
 mod layers;
 mod mail;
 mod tls;
+pub(crate) mod token;
 
 pub use layers::Layer;
 pub use mail::{Mail, MailTls};
 pub use tls::{Mtls, Tls};
+pub use token::Token;
 
 use onefold_core::id::Region;
 use onefold_core::limits;
@@ -32,6 +34,8 @@ pub struct Config {
     pub tls: Tls,
     /// Answering clients that show a certificate.
     pub mtls: Mtls,
+    /// Whose bearer tokens are accepted.
+    pub token: Token,
     /// Where to keep everything.
     pub engine: Engine,
     /// Which regions there are.
@@ -56,6 +60,10 @@ pub struct Server {
     pub max_connections: u32,
     /// Requests under way at once.
     pub max_in_flight: u32,
+    /// Milliseconds that every call waits for a processor before some are refused.
+    pub processor_queue_ms: u32,
+    /// Milliseconds that every call waits for the store before some are refused.
+    pub store_queue_ms: u32,
     /// Milliseconds for a head.
     pub head_timeout_ms: u64,
     /// Milliseconds for a body.
@@ -78,6 +86,8 @@ pub enum Engine {
         data: PathBuf,
         /// MiB of rows kept in memory.
         cache_mib: u32,
+        /// Seconds after which no file holds what was deleted.
+        purge_seconds: u32,
     },
     /// Nowhere: gone when the process ends.
     Memory {},
@@ -178,6 +188,8 @@ impl Config {
         };
         within("server.max_connections", server.max_connections.into(), 1..=1_000_000);
         within("server.max_in_flight", server.max_in_flight.into(), 1..=1_000_000);
+        within("server.processor_queue_ms", server.processor_queue_ms.into(), 0..=60_000);
+        within("server.store_queue_ms", server.store_queue_ms.into(), 0..=60_000);
         within("server.head_timeout_ms", server.head_timeout_ms, 10..=600_000);
         within("server.body_timeout_ms", server.body_timeout_ms, 10..=600_000);
         within("server.write_timeout_ms", server.write_timeout_ms, 10..=600_000);
@@ -189,14 +201,23 @@ impl Config {
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
         within("mail.timeout_ms", self.mail.timeout_ms, 10..=60_000);
+        within("token.leeway_ms", self.token.leeway_ms, 0..=600_000);
+        within("token.refresh_ms", self.token.refresh_ms, 1_000..=86_400_000);
+        within("token.unknown_kid_ms", self.token.unknown_kid_ms, 100..=3_600_000);
+        within("token.keep_ms", self.token.keep_ms, 2_000..=604_800_000);
+        within("token.timeout_ms", self.token.timeout_ms, 10..=60_000);
+        within("token.per_second", self.token.per_second.into(), 0..=1_000_000);
+        within("token.per_minute", self.token.per_minute.into(), 0..=60_000_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
-        if let Engine::Embedded { cache_mib, .. } = self.engine {
+        if let Engine::Embedded { cache_mib, purge_seconds, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
+            within("engine.purge_seconds", purge_seconds.into(), 2..=31_536_000);
         }
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
         faults.extend(tls::faults(self));
         faults.extend(mail::faults(self));
+        faults.extend(token::faults(self));
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
         faults
     }

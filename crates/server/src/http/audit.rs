@@ -83,6 +83,7 @@ fn view((at, entry): &(At, Entry)) -> AuditView {
     let (who, key_id) = match entry.act.who {
         Who::Root => ("root", None),
         Who::Key(id) => ("key", Some(id.to_string())),
+        Who::Token(id) => ("token", Some(id.to_string())),
         Who::Nobody => ("nobody", None),
         Who::Server => ("server", None),
     };

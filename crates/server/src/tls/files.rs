@@ -149,7 +149,8 @@ fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>
     sections(path, "revocation list")
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, String> {
+/// The authorities in a file of PEM.
+pub(crate) fn roots(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;

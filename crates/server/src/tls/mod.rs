@@ -9,6 +9,7 @@ mod files;
 mod peer;
 mod watch;
 
+pub(crate) use files::roots;
 pub use peer::{Peer, fingerprint};
 pub use watch::watch;
 

@@ -43,12 +43,11 @@ async fn without_a_valid_key_nothing_opens() {
 }
 
 #[tokio::test]
-async fn tokens_are_not_there_yet() {
+async fn where_tokens_are_not_configured_none_is_valid() {
     let world = world().await;
-    for key in [&world.key, ""] {
-        let call = search(&world, "").key(key).header("authorization", "Bearer eyJ");
-        call.await.wrong_at("request.not_yet", &["#Authorization"]);
-    }
+    is(&search(&world, "").bearer("eyJ", ORG).await, (401, "auth.invalid"));
+    is(&search(&world, "").header("authorization", "Bearer eyJ").await, (400, "auth.ambiguous"));
+    is(&search(&world, "").header("authorization", "Basic eyJ").await, MISSING);
 }
 
 #[tokio::test]

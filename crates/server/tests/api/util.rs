@@ -5,8 +5,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use onefold::auth::Last;
 use onefold::config::{Config, Layer};
 use onefold::front::Front;
+use onefold::token::Tokens;
 use onefold::{App, system::SystemEntropy};
 use onefold_core::id::{OrgId, Region};
 use onefold_core::org::{OrgLimits, Scope, Scopes, WriteAnswer};
@@ -113,7 +115,9 @@ pub async fn world_over(store: Arc<dyn Store>, memory: Arc<Memory>, settings: &s
     let clock = Arc::new(TestClock(AtomicU64::new(NOW)));
     let service = Service::open(store, clock.clone(), Arc::new(SystemEntropy)).await.unwrap();
     let layers = [Layer::document("tests", "[engine]\nkind = 'memory'"), Layer::document("test", settings)];
-    let app = Arc::new(App::new(service, Config::load(&layers).unwrap(), ROOT_KEY));
+    let config = Config::load(&layers).unwrap();
+    let tokens = Tokens::open(&config.token).unwrap();
+    let app = Arc::new(App { tokens, ..App::new(service, config, ROOT_KEY) });
     let front = onefold::front(app.clone());
     let mut world = World { app, front, clock, store: memory, key: String::new(), other_key: String::new() };
     world.org(ORG, OrgLimits::default(), WriteAnswer::Profile).await;
@@ -231,6 +235,17 @@ impl Call {
     /// With another key.
     pub fn key(self, key: &str) -> Self {
         self.header("apikey", key)
+    }
+
+    /// With a bearer token for an organisation, instead of a key.
+    pub fn bearer(self, token: &str, org: u64) -> Self {
+        self.without("apikey").header("authorization", &format!("Bearer {token}")).header("orgid", &org.to_string())
+    }
+
+    /// Made on a connection that may have been used before.
+    #[allow(dead_code)] // only by the tests of tokens
+    pub async fn on(self, last: &Last) -> Answer {
+        Answer::of(self.front.answer_on(last, self.request).await).await
     }
 
     /// With this body, whatever it is.

@@ -82,7 +82,7 @@ impl Upsert<'_> {
 
     /// Notes in an alias that its value met these profiles; beyond [`limits::SHARED_BY`] of them it is blocked.
     pub(super) async fn meet(&self, by: usize, lead: &Lead, people: [Ucid; 2]) -> Result<Step, Error> {
-        let new: Vec<Ucid> = people.into_iter().filter(|ucid| !lead.alias.met.contains(ucid)).collect();
+        let new: Vec<Ucid> = people.into_iter().filter(|ucid| !lead.alias.has_met(*ucid)).collect();
         if new.is_empty() || lead.alias.blocked.is_some() {
             return Ok(Step::None);
         }
