@@ -14,6 +14,8 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use onefold_api::profiles::Notification;
 use onefold_core::time::{self, Ms};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -50,8 +52,8 @@ pub struct Notice<'a> {
     pub not_found: usize,
     /// Whether they may not be written again.
     pub suppressed: bool,
-    /// The id of the key that asked for it.
-    pub key_id: &'a str,
+    /// Who asked for it: the id of a key, or what stands for the holder of a token.
+    pub by: &'a str,
 }
 
 impl Mailer {
@@ -114,8 +116,14 @@ fn tls(settings: &Mail) -> Result<Tls, String> {
     let mut parameters = TlsParameters::builder(settings.host.clone());
     if !settings.ca_file.as_os_str().is_empty() {
         let pem = read("mail.ca_file", &settings.ca_file)?;
-        let known = Certificate::from_pem(&pem).map_err(|_| "mail.ca_file holds no certificate in PEM")?;
-        parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(known);
+        let known: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let known = known.ok().filter(|known| !known.is_empty()).ok_or("mail.ca_file holds no certificate in PEM")?;
+        parameters = parameters.certificate_store(CertificateStore::None);
+        for one in known {
+            let one =
+                Certificate::from_der(one.to_vec()).map_err(|_| "mail.ca_file holds a certificate that is none")?;
+            parameters = parameters.add_root_certificate(one);
+        }
     }
     let parameters =
         parameters.build_rustls().map_err(|_| "mail.tls: the certificates of authorities cannot be used")?;
@@ -174,7 +182,7 @@ fn text(notice: &Notice<'_>) -> String {
          Profiles deleted:    {deleted}\n\
          Values not found:    {not_found}\n\
          May be written anew: {again}\n\
-         Asked for with key:  {key}\n\
+         Asked for by:        {by}\n\
          \n\
          The signed receipt: GET /cdp/v1/deletions/{id}\n",
         org = called(notice),
@@ -184,7 +192,7 @@ fn text(notice: &Notice<'_>) -> String {
         requested = notice.requested,
         deleted = notice.deleted,
         not_found = notice.not_found,
-        key = notice.key_id,
+        by = notice.by,
     )
 }
 
@@ -203,7 +211,7 @@ mod tests {
             deleted: 1,
             not_found: 1,
             suppressed: true,
-            key_id: "01941f29-7c00-7c1d-9e02-7d5b1a90c6f5",
+            by: "key 01941f29-7c00-7c1d-9e02-7d5b1a90c6f5",
         }
     }
 

@@ -59,7 +59,7 @@ async fn tell(app: &App, caller: &Caller, delete: &Delete, deleted: &Deleted) ->
         deleted: deleted.deleted.len(),
         not_found: deleted.not_found.len(),
         suppressed: delete.suppress,
-        key_id: &caller.key.id.to_string(),
+        by: &format!("{} {}", if caller.key.is_token { "token" } else { "key" }, caller.key.id),
     };
     app.mailer.tell(org.admin_email.as_deref(), notice).await
 }
