@@ -81,7 +81,7 @@ struct Hit<'a> {
     answer: Bytes,
     /// The row itself, where the answer is not all that is wanted.
     live: Option<Arc<Live>>,
-    /// Which values led here.
+    /// Which values led here, where that is asked for.
     by: Vec<&'a Sought>,
 }
 
@@ -245,11 +245,11 @@ impl Identity<'_> {
                     (root.ucid, made.etag.into(), made.answer, Some(root.live))
                 }
             };
+            let by = search.matched.then_some(sought);
             match hits.iter_mut().find(|old| old.region == self.region && old.ucid == ucid) {
                 // A value may lead there by each of its writings, and is told once.
-                Some(old) if old.by.contains(&sought) => {}
-                Some(old) => old.by.push(sought),
-                None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: vec![sought] }),
+                Some(old) => old.by.extend(by.filter(|by| !old.by.contains(by))),
+                None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: Vec::from_iter(by) }),
             }
             return Ok(());
         }
