@@ -13,10 +13,12 @@
 //! | [`pace`] | how fast one person may be written to |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
+//! | [`count`] | counting what happens |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
 pub mod certificate;
+pub mod count;
 pub mod defect;
 pub mod error;
 pub mod id;

@@ -8,13 +8,15 @@ use crate::purger::Purger;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
+use crate::telemetry::traces::Traces;
 use crate::tls::Door;
 use crate::token::Tokens;
 use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
-use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
+use onefold_engines::metered::{CACHED_READS, Meter};
+use onefold_engines::{Embedded, EmbeddedOptions, Memory, Metered, OpenError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -44,11 +46,13 @@ pub enum StartError {
     Other(String),
 }
 
-/// A service, and the store below it where that has files.
+/// A service over a store that is watched.
 pub struct Opened {
     /// The product.
     pub service: Service,
-    /// What it is kept in.
+    /// How the store does.
+    pub meter: Arc<Meter>,
+    /// What it is kept in, where that has files.
     pub embedded: Option<Arc<Embedded>>,
 }
 
@@ -63,8 +67,10 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
             (store.clone(), Some(store))
         }
     };
+    let store = Arc::new(Metered::new(store, CACHED_READS));
+    let meter = store.meter();
     let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-    Ok(Opened { service, embedded })
+    Ok(Opened { service, meter, embedded })
 }
 
 /// Where a server answers.
@@ -90,11 +96,15 @@ pub async fn run(
     let mailer = Mailer::new(&config.mail).map_err(StartError::Other)?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let Opened { service, embedded } = open(&config).await?;
+    let Opened { service, meter, embedded } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
     let app = Arc::new(App { receipts, tokens, mailer, ..App::new(service, config, &root) });
+    app.metrics.watch(meter, embedded.clone());
+    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
+        let _ = app.traces.set(traces);
+    }
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
@@ -123,6 +133,8 @@ pub async fn run(
         let _ = task.await;
     }
     app.failures.record(&app.service).await;
+    let last = app.clone();
+    let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;
     if let Some(purger) = purger {
         purger.stop().await;
     }
@@ -188,7 +200,9 @@ async fn sweep(app: Arc<App>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match app.service.sweep().await {
+        let swept = app.service.sweep().await;
+        app.metrics.swept(swept.is_ok());
+        match swept {
             Ok(swept) if swept == Default::default() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed; the next pass goes on"),

@@ -25,6 +25,7 @@ pub mod suppress;
 pub mod sweep;
 pub mod upsert;
 
+use crate::count::Counts;
 use crate::defect::Defect;
 use crate::error::Error;
 use crate::id::{OrgId, Region};
@@ -52,6 +53,7 @@ pub struct Service {
     pub(crate) node: u64,
     /// The ends of the audit chains that this process writes.
     pub(crate) lines: Arc<audit::Lines>,
+    pub(crate) counts: Arc<Counts>,
     #[cfg(feature = "planted")]
     planted: Option<Defect>,
 }
@@ -87,6 +89,7 @@ impl Service {
             pace: None,
             node,
             lines: Arc::default(),
+            counts: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })
@@ -121,6 +124,11 @@ impl Service {
     /// The secret of the row hashes.
     pub fn secret(&self) -> &RowSecret {
         &self.secret
+    }
+
+    /// What happened on this node.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The records below, for what is not a profile.

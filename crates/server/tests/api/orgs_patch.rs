@@ -57,10 +57,10 @@ async fn an_administrator_may_have_an_address() {
     assert!(before.get("adminEmail").is_none());
     let address = |value| patch(&world, URL, json!({"adminEmail": value}));
     assert_eq!(
-        address(json!(" dpo@example.org ")).await.ok(),
+        address(json!("dpo@example.org")).await.ok(),
         with(before.clone(), json!({"adminEmail": "dpo@example.org"}))
     );
-    for bad in ["", "dpo", "a@b, c@d", "a@b\r\nBcc: c@d", "Jane <a@b>"] {
+    for bad in ["", "dpo", " a@b", "a@b, c@d", "a@b\r\nBcc: c@d", "Jane <a@b>"] {
         address(json!(bad)).await.wrong_at("request.invalid", &["/adminEmail"]);
     }
     address(json!(5)).await.wrong_at("request.invalid", &["/adminEmail"]);
