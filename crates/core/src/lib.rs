@@ -14,10 +14,12 @@
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
 //! | [`gone`] | the deletion log: what a restored backup is told |
+//! | [`count`] | counting what happens |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
 pub mod certificate;
+pub mod count;
 pub mod defect;
 pub mod error;
 pub mod gone;

@@ -7,10 +7,13 @@ use crate::gate::Gate;
 use crate::http::backup::Backups;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::receipts::Receipts;
+use crate::telemetry::traces::Traces;
 use crate::token::Tokens;
 use onefold_core::service::Service;
+use std::sync::OnceLock;
 
 /// One server.
 pub struct App {
@@ -36,6 +39,10 @@ pub struct App {
     pub backups: Option<Backups>,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where traces go, if anywhere.
+    pub traces: OnceLock<Traces>,
 }
 
 impl App {
@@ -52,6 +59,8 @@ impl App {
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             backups: None,
             failures: Failures::default(),
+            metrics: Metrics::default(),
+            traces: OnceLock::new(),
             service,
             config,
         }

@@ -8,8 +8,10 @@
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
+//! | [`openapi`] | the description of the API, and the page made of it |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
+//! | [`telemetry`], [`metrics`] | logs; what is counted |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //! | [`purger`] | deleted bytes leave the disk in time |
 //! | [`backup`], [`deletion_log`] | all rows as one file, and back; what was deleted since |
@@ -35,7 +37,9 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod metrics;
 pub mod note;
+pub mod openapi;
 pub mod overload;
 pub mod problem;
 pub mod purger;

@@ -11,6 +11,7 @@ use crate::purger::Purger;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
+use crate::telemetry::traces::Traces;
 use crate::tls::Door;
 use crate::token::Tokens;
 use crate::{front, overload, root_key, serve, tls};
@@ -18,7 +19,8 @@ use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
 use onefold_engines::embedded::{DELETION_LOG, free_for_restore, is_being_restored};
-use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
+use onefold_engines::metered::{CACHED_READS, Meter};
+use onefold_engines::{Embedded, EmbeddedOptions, Memory, Metered, OpenError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -52,10 +54,12 @@ pub enum StartError {
     Other(String),
 }
 
-/// A service, and what is below it where that has files.
+/// A service over a store that is watched, and what is below it where that has files.
 pub struct Opened {
     /// The product.
     pub service: Service,
+    /// How the store does.
+    pub meter: Arc<Meter>,
     /// What it is kept in, and where deletions are written down beside it.
     pub files: Option<(Arc<Embedded>, DeletionLog)>,
 }
@@ -72,13 +76,16 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
             (store.clone(), Some(store))
         }
     };
+    let store = Arc::new(Metered::new(store, CACHED_READS));
+    let meter = store.meter();
     let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     let (Some(store), Some(path)) = (embedded, config.engine.deletion_log()) else {
-        return Ok(Opened { service, files: None });
+        return Ok(Opened { service, meter, files: None });
     };
     let fresh = Uuid::from_u128(service.entropy().bits()).to_string();
     let log = DeletionLog::open(&path, &deployment(&service), &fresh)?;
-    Ok(Opened { service: service.with_deletion_log(Arc::new(log.clone())), files: Some((store, log)) })
+    let service = service.with_deletion_log(Arc::new(log.clone()));
+    Ok(Opened { service, meter, files: Some((store, log)) })
 }
 
 /// Refuses to begin anew beside a deletion log: somebody has lost a data directory, and wants to restore it.
@@ -112,13 +119,17 @@ pub async fn run(
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let Opened { service, files } = open(&config).await?;
+    let Opened { service, meter, files } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
-    let purger = files.as_ref().map(|(store, _)| Purger::new(store.clone(), config.engine.purge_within()));
+    let embedded = files.as_ref().map(|(store, _)| store.clone());
     let backups = files.map(|(store, log)| Backups::new(store, log));
     let app = Arc::new(App { receipts, tokens, backups, ..App::new(service, config, &root) });
+    app.metrics.watch(meter, embedded.clone());
+    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
+        let _ = app.traces.set(traces);
+    }
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
@@ -127,7 +138,7 @@ pub async fn run(
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
-    let purger = purger.map(Purger::start);
+    let purger = embedded.map(|store| Purger::new(store, app.config.engine.purge_within()).start());
     let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
@@ -147,6 +158,8 @@ pub async fn run(
         let _ = task.await;
     }
     app.failures.record(&app.service).await;
+    let last = app.clone();
+    let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;
     if let Some(purger) = purger {
         purger.stop().await;
     }
@@ -223,7 +236,9 @@ async fn sweep(app: Arc<App>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match app.service.sweep().await {
+        let swept = app.service.sweep().await;
+        app.metrics.swept(swept.is_ok());
+        match swept {
             Ok(swept) if swept == Default::default() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed; the next pass goes on"),

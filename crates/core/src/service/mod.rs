@@ -26,6 +26,7 @@ pub mod suppress;
 pub mod sweep;
 pub mod upsert;
 
+use crate::count::Counts;
 use crate::defect::Defect;
 use crate::error::Error;
 use crate::gone::DeletionLog;
@@ -56,6 +57,7 @@ pub struct Service {
     pub(crate) node: u64,
     /// The ends of the audit chains that this process writes.
     pub(crate) lines: Arc<audit::Lines>,
+    pub(crate) counts: Arc<Counts>,
     #[cfg(feature = "planted")]
     planted: Option<Defect>,
 }
@@ -92,6 +94,7 @@ impl Service {
             log: None,
             node,
             lines: Arc::default(),
+            counts: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })
@@ -131,6 +134,11 @@ impl Service {
     /// The secret of the row hashes.
     pub fn secret(&self) -> &RowSecret {
         &self.secret
+    }
+
+    /// What happened on this node.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The records below, for what is not a profile.

@@ -109,6 +109,7 @@ impl Identity<'_> {
             if !self.swap(*first, version, &Profile::Live(taken_out(root, out))).await?.is_done() {
                 return Ok(());
             }
+            self.service.counts.splits.one();
         }
         for tile in out.iter().skip(1) {
             if !self.redirect(root, *tile, *first, out).await? {

@@ -15,9 +15,11 @@ pub mod headers;
 pub mod health;
 pub mod keys;
 mod later;
+pub mod metrics;
 pub mod orgs;
 mod page;
 mod patch;
+pub mod reference;
 pub mod search;
 mod server_keys;
 pub mod split;
@@ -72,6 +74,10 @@ const ADMIN: Needs = Needs::Scope(Scope::OrgAdmin);
 pub static ROUTES: &[Route] = &[
     route(Method::GET, "/healthz", Needs::Nothing, || get(health::alive)),
     route(Method::GET, "/readyz", Needs::Nothing, || get(health::ready)),
+    // Who may read them says a setting.
+    route(Method::GET, metrics::PATH, Needs::Nothing, || get(metrics::show)),
+    route(Method::GET, "/openapi.json", Needs::Nothing, || get(reference::document)),
+    route(Method::GET, "/docs", Needs::Nothing, || get(reference::page)),
     // Profiles.
     route(Method::POST, search::PATH, READ, || post(search::search)),
     route(Method::POST, "/cdp/v1/users", WRITE, || post(upsert::upsert)),

@@ -11,5 +11,6 @@ mod identity;
 mod keys;
 mod orgs;
 mod serve;
+mod traces;
 mod usage;
 mod util;
