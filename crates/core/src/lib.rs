@@ -13,8 +13,8 @@
 //! | [`pace`] | how fast one person may be written to |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
-//! | [`gone`] | the deletion log: what a restored backup is told |
 //! | [`count`] | counting what happens |
+//! | [`gone`] | the deletion log: what a restored backup is told |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
