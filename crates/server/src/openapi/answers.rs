@@ -37,6 +37,7 @@ fn media_type(operation: &Operation) -> &'static str {
     match operation.id {
         "alive" | "ready" | "metrics" => "text/plain",
         "docs" => "text/html",
+        "backup" => "application/octet-stream",
         _ => "application/json",
     }
 }
