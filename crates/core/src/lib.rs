@@ -14,6 +14,7 @@
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
 //! | [`count`] | counting what happens |
+//! | [`gone`] | the deletion log: what a restored backup is told |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
@@ -21,6 +22,7 @@ pub mod certificate;
 pub mod count;
 pub mod defect;
 pub mod error;
+pub mod gone;
 pub mod id;
 pub mod limits;
 pub mod org;

@@ -4,9 +4,11 @@ use crate::audit::Failures;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::http::backup::Backups;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
 use crate::mail::Mailer;
+use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::receipts::Receipts;
@@ -27,6 +29,8 @@ pub struct App {
     pub tokens: Option<Tokens>,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
+    /// How much each key called, and whom it read.
+    pub meter: Meter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
     /// How long what comes waits, and who is refused for that.
@@ -37,6 +41,8 @@ pub struct App {
     pub receipts: Receipts,
     /// How administrators are told of deletes.
     pub mailer: Mailer,
+    /// What backups are made of, where there are files.
+    pub backups: Option<Backups>,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
     /// What is counted.
@@ -53,11 +59,13 @@ impl App {
             auth: Auth::new(&service, root_key),
             tokens: None,
             limiter: Limiter::default(),
+            meter: Meter::new(service.clock().now(), config.metering.reads_per_hour),
             gate: Gate::new(config.server.max_in_flight),
             overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             mailer: Mailer::default(),
+            backups: None,
             failures: Failures::default(),
             metrics: Metrics::default(),
             traces: OnceLock::new(),

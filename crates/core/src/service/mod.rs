@@ -17,17 +17,21 @@ pub mod keys;
 mod link;
 mod operation;
 pub mod orgs;
+pub mod reads;
 mod record;
+pub mod replay;
 mod slim;
 pub mod split;
 pub mod strategy;
 pub mod suppress;
 pub mod sweep;
 pub mod upsert;
+pub mod usage;
 
 use crate::count::Counts;
 use crate::defect::Defect;
 use crate::error::Error;
+use crate::gone::DeletionLog;
 use crate::id::{OrgId, Region};
 use crate::pace::Pace;
 use crate::records::{Record, Records};
@@ -49,6 +53,8 @@ pub struct Service {
     pub(crate) secret: RowSecret,
     /// How fast one person may be written to; `None`: as fast as may be.
     pub(crate) pace: Option<Arc<Pace>>,
+    /// Where deletions are written down beside the store.
+    pub(crate) log: Option<Arc<dyn DeletionLog>>,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
     /// The ends of the audit chains that this process writes.
@@ -87,6 +93,7 @@ impl Service {
             entropy,
             secret: RowSecret::new(secret),
             pace: None,
+            log: None,
             node,
             lines: Arc::default(),
             counts: Arc::default(),
@@ -98,6 +105,11 @@ impl Service {
     /// The same service with a limit of how fast one person may be written to.
     pub fn with_pace(self, pace: Option<Pace>) -> Self {
         Self { pace: pace.map(Arc::new), ..self }
+    }
+
+    /// The same service, which acknowledges no deletion that is not in this log.
+    pub fn with_deletion_log(self, log: Arc<dyn DeletionLog>) -> Self {
+        Self { log: Some(log), ..self }
     }
 
     /// The same service with a step left out.
@@ -168,6 +180,8 @@ impl Tenant<'_> {
 
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod replay_tests;
 #[cfg(test)]
 mod slim_tests;
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Tenant<'_> {
 }
 
 impl Identity<'_> {
-    async fn split(&self, ucid: Ucid, linked: Ucid) -> Result<(), Error> {
+    pub(crate) async fn split(&self, ucid: Ucid, linked: Ucid) -> Result<(), Error> {
         for _ in 0..limits::ROUNDS {
             let (whole, part) = (self.resolve_ucid(ucid).await?, self.resolve_ucid(linked).await?);
             if let Some(busy) = whole.roots().chain(part.roots()).find(|root| root.live.is_busy()) {

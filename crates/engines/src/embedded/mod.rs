@@ -15,7 +15,7 @@ mod snapshot;
 mod tests;
 mod trees;
 
-pub use directory::{DELETION_LOG, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore};
+pub use directory::{DELETION_LOG, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore, is_being_restored};
 pub use purge::{PurgeError, Purged};
 pub use snapshot::{RestoreError, Snapshot};
 

@@ -1,10 +1,12 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config`, `doctor`, `tls` and `token` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor`, `restore`, `tls` and `token` do something themselves.
 
 mod audit;
+mod backup;
 mod blocked;
 mod catalogue;
 mod certificates;
+mod chart;
 mod client;
 mod doctor;
 mod identity;
@@ -19,6 +21,7 @@ mod strategy;
 mod suppressions;
 mod tls;
 mod token;
+mod usage;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -78,8 +81,10 @@ enum Command {
     Serve(Serve),
     /// Make, change and list organisations
     Org(orgs::OrgArgs),
-    /// Make, list, rotate and revoke API keys
+    /// Make, list, rotate and revoke API keys; and see what one read
     Key(keys::KeyArgs),
+    /// Show what the keys of an organisation called, as a table and a small chart
+    Usage(usage::UsageArgs),
     /// Read and verify the audit log
     Audit(audit::AuditArgs),
     /// Verify the receipt of a delete
@@ -106,6 +111,10 @@ enum Command {
     Config,
     /// Check a data directory that no server is using
     Doctor(doctor::DoctorArgs),
+    /// Have a running server write everything into one file
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup, and delete again what was deleted since
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -142,6 +151,7 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(&common, &args, output),
             Some(Command::Org(args)) => args.run(&common, output),
             Some(Command::Key(args)) => args.run(&common, output),
+            Some(Command::Usage(args)) => args.run(&common, output),
             Some(Command::Audit(args)) => args.run(&common, output),
             Some(Command::Receipt(args)) => args.run(&common, output),
             Some(Command::Strategy(args)) => args.run(&common, output),
@@ -154,6 +164,8 @@ impl Cli {
             Some(Command::Tls(args)) => args.run(output),
             Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
+            Some(Command::Backup(args)) => args.run(&common, output),
+            Some(Command::Restore(args)) => args.run(&common, output),
             Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod authorisation;
+mod backup;
 mod blocked;
 mod blocklist;
 mod bodies;
@@ -31,6 +32,7 @@ mod orgs_get;
 mod orgs_patch;
 mod orgs_post;
 mod problems;
+mod reads;
 mod refused;
 mod search;
 mod server_keys;
@@ -38,6 +40,7 @@ mod split;
 mod strategy;
 mod suppressions;
 mod times;
+mod usage;
 mod util;
 mod write;
 mod write_conditions;

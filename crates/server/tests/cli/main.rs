@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod audit;
+mod backup;
 mod config;
 mod doctor;
 mod first_run;
 mod identity;
 mod keys;
+mod metering;
 mod orgs;
 mod serve;
 mod traces;
