@@ -19,6 +19,8 @@ pub mod catalogue;
 pub mod certificate;
 pub mod defect;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id;
 pub mod limits;
 pub mod org;

@@ -25,6 +25,8 @@ pub mod config;
 pub mod demo;
 pub mod encoding;
 pub mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gate;
 pub mod http;
 pub mod json;
