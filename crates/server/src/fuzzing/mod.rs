@@ -45,7 +45,12 @@ pub fn run(name: &str, data: &[u8]) {
 /// What our parser takes, another one takes for the same. It may take more: it is not as strict.
 fn json(data: &[u8]) {
     let Ok(ours) = json::parse(data) else { return };
-    let theirs: Value = serde_json::from_slice(data).expect("what is strict JSON is JSON");
+    let theirs: Value = match serde_json::from_slice(data) {
+        Ok(theirs) => theirs,
+        // It takes a number that is rounded to the largest for one that is beyond.
+        Err(error) if error.to_string().starts_with("number out of range") => return,
+        Err(error) => unreachable!("what is strict JSON is JSON: {error}"),
+    };
     assert!(same(&ours, &theirs, 0), "{ours:?} is not {theirs:?}");
 }
 
@@ -54,6 +59,8 @@ fn same(ours: &Json<'_>, theirs: &Value, depth: usize) -> bool {
     match (ours, theirs) {
         (Json::Null, Value::Null) => true,
         (Json::Boolean(ours), Value::Bool(theirs)) => ours == theirs,
+        // Minus zero is a whole number to us.
+        (Json::Integer(0), Value::Number(theirs)) => theirs.as_f64() == Some(0.0),
         (Json::Integer(ours), Value::Number(theirs)) => theirs.as_i64() == Some(*ours),
         (Json::Double(ours), Value::Number(theirs)) => theirs.as_f64().is_some_and(|theirs| close(*ours, theirs)),
         (Json::Text(ours), Value::String(theirs)) => ours == theirs,
