@@ -48,6 +48,10 @@ bench *ARGS:
 bench-limits:
     cargo bench -p onefold --bench limiter
 
+# Five times the writes that can be done; keep the machine otherwise idle
+bench-overload:
+    cargo bench -p onefold --bench overload
+
 # What others notice of one person to whom 64 clients write
 bench-hot:
     cargo bench -p onefold --bench hot

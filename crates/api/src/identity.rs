@@ -140,6 +140,24 @@ pub struct BlockedView {
     pub profiles: u32,
 }
 
+/// An identifier of somebody who was deleted, which may not be written again. The value itself is not known to the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SuppressionView {
+    /// Names it, to lift it: a keyed hash.
+    pub suppression_id: String,
+    /// Where.
+    pub region: String,
+    /// The kind of the identifier; of a hash that of the value which it is made from.
+    pub kind: String,
+    /// The kinds of all its writings that are refused: the value itself and what derives from it.
+    pub writings: Vec<String>,
+    /// When the person was deleted.
+    pub suppressed_at: u64,
+    /// The delete that asked for it.
+    pub deletion_id: String,
+}
+
 /// A record, or a link, that was refused. No values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -104,6 +104,9 @@ pub struct DeleteBody {
     /// Whether to tell the administrator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub send_email_notification: bool,
+    /// Whether the people's identifiers may not be written again until that is lifted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suppress: bool,
 }
 
 /// The answer to a delete.

@@ -43,6 +43,8 @@ pub enum Defect {
     ExpireOnWrongClock,
     /// A value that moves stays listed on the row that it leaves.
     MoveWithoutLeaving,
+    /// The aliases of a person who is deleted for good are freed without being marked.
+    EraseWithoutSuppressing,
 }
 
 impl Defect {
@@ -65,5 +67,6 @@ impl Defect {
         Defect::RestoreWithoutLaterWrites,
         Defect::ExpireOnWrongClock,
         Defect::MoveWithoutLeaving,
+        Defect::EraseWithoutSuppressing,
     ];
 }

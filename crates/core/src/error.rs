@@ -83,6 +83,8 @@ codes! {
     TimestampAhead = "write.timestamp_ahead", Invalid, "The timestamp is more than 5 minutes ahead of the server's clock";
     /// The write is older than the erasure of an identifier that it carries.
     Erased = "identity.erased", Invalid, "The write is not later than the erasure of an identifier that it carries";
+    /// The write carries an identifier that may not be written again.
+    Suppressed = "identity.suppressed", Invalid, "The write carries an identifier of somebody who was deleted for good; it may not be written again until an administrator lifts that";
     /// The person was erased while the write was under way, and nobody can tell any more whether it came before.
     ErasedMeanwhile = "identity.erased_meanwhile", Unknown, "The profile was deleted while this write was under way";
     /// A record has no identifier that may be looked up.
@@ -101,6 +103,8 @@ codes! {
     DefinitionChanged = "definition.changed", Conflict, "It is no longer the version that the request names; read it again";
     /// There is no such blocked value.
     BlockedUnknown = "blocked.unknown", NotFound, "There is no such blocked value in this organisation";
+    /// There is no such suppression.
+    SuppressionUnknown = "suppression.unknown", NotFound, "There is no such suppression in this organisation";
     /// A split names a profile that was not merged into the other.
     NotLinked = "split.not_linked", Invalid, "The profile of linkedUcid was not merged into the profile of ucid";
     /// A split names a profile that was folded into the other for good.

@@ -104,6 +104,11 @@ impl Ucid {
     pub const fn as_u128(self) -> u128 {
         self.0
     }
+
+    /// When it was made, by the clock of the node that made it.
+    pub const fn created(self) -> Ms {
+        (self.0 >> 80) as Ms
+    }
 }
 
 impl FromStr for Ucid {
@@ -138,7 +143,7 @@ impl Identifier {
     /// Trims the value and checks both against their bounds.
     pub fn new(kind: &str, value: &str) -> Result<Self, BadName> {
         check_kind(kind)?;
-        let value = value.trim();
+        let value = trimmed(value);
         match value.len() {
             0 => Err(BadName("is empty")),
             1..=limits::IDENTIFIER_BYTES => Ok(Self { kind: kind.into(), value: value.into() }),
@@ -154,6 +159,14 @@ impl Identifier {
     /// Its value. Personal data.
     pub fn value(&self) -> &str {
         &self.value
+    }
+}
+
+/// As [`str::trim`], which decodes characters even where there is nothing to take away.
+fn trimmed(value: &str) -> &str {
+    match value.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => value,
+        _ => value.trim(),
     }
 }
 

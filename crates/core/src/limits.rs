@@ -76,6 +76,9 @@ pub const THIRD_PARTY_COOKIE_DAYS: u32 = 90;
 pub const ORPHAN_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Milliseconds for which a refused record is kept for administrators.
 pub const REFUSED_MS: u64 = 30 * 24 * 3_600 * 1_000;
+/// Milliseconds after which a profile that was named and never written is nobody's: whoever named it is long gone. Half a
+/// year, and so shorter than the audit period, after which a deleted profile's row is gone too.
+pub const UNWRITTEN_MS: u64 = 182 * 24 * 3_600 * 1_000;
 /// Rounds of one operation's loop before it gives up with `store.contention`.
 pub const ROUNDS: usize = 400;
 /// Rounds after which a writer lets others go by between its own.
@@ -159,3 +162,5 @@ const _: () =
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
 const _: () = assert!(WRITE_IDENTIFIERS * (1 + KIND_DERIVES) <= PROFILE_IDENTIFIERS, "a write fits with its hashes");
 const _: () = assert!(TICKET_MS > LEASE_MS);
+const _: () = assert!(UNWRITTEN_MS < 365 * 24 * 3_600 * 1_000, "no UCID of a deleted person is given to another");
+const _: () = assert!(UNWRITTEN_MS > IDEMPOTENCY_MS, "no operation is at work for so long");

@@ -5,7 +5,7 @@
 
 use crate::error::{Code, Error};
 use crate::limits;
-use crate::store::{Guard, Outcome, Store, StoreError, Version};
+use crate::store::{Guard, Outcome, Row, Store, StoreError, Version};
 use crate::tables::{Key, Partition, Sort};
 use bytes::Bytes;
 use serde::Serialize;
@@ -71,9 +71,17 @@ impl Records {
         &*self.store
     }
 
+    /// A row as it is stored.
+    pub async fn row(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+        match self.store.at_hand(key) {
+            Some(row) => Ok(row),
+            None => self.store.read(key).await,
+        }
+    }
+
     /// A row and its version.
     pub async fn read<T: Record>(&self, key: &Key) -> Result<Option<(Version, T)>, StoreError> {
-        match self.store.read(key).await? {
+        match self.row(key).await? {
             Some(row) => Ok(Some((row.version, T::decode(&row.value)?))),
             None => Ok(None),
         }

@@ -51,8 +51,9 @@ impl Rules {
 
     /// How a kind takes part.
     pub fn rule(&self, kind: &str) -> Rule {
-        let rule = self.strategy.rule(kind, self.family(kind), self.catalogue.is_device(kind));
-        Rule { ttl_days: rule.ttl_days.or_else(|| self.catalogue.ttl_days(kind)), ..rule }
+        let (family, device, ttl_days) = self.catalogue.traits_of(kind);
+        let rule = self.strategy.rule(kind, family, device);
+        Rule { ttl_days: rule.ttl_days.or(ttl_days), ..rule }
     }
 
     /// What all writings of one identifier have in common.

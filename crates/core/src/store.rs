@@ -59,6 +59,12 @@ pub trait Store: Send + Sync + 'static {
     /// The row, or `None` where there is none. Sees every write that was answered `Written` before the read began.
     async fn read(&self, key: &Key) -> Result<Option<Row>, StoreError>;
 
+    /// What [`Store::read`] would answer, where that is known without waiting for anything; else `None`. Spares the hot
+    /// path what a future costs.
+    fn at_hand(&self, _key: &Key) -> Option<Option<Row>> {
+        None
+    }
+
     /// Replaces the row if the guard holds. `Written` only once it is durable; the new version is greater than any
     /// that this row had since it came into being.
     async fn write(&self, key: &Key, guard: Guard, value: Bytes) -> Result<Outcome, StoreError>;

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::overload::Overload;
 use crate::receipts::Receipts;
 use crate::token::Tokens;
 use onefold_core::service::Service;
@@ -24,6 +25,8 @@ pub struct App {
     pub limiter: Limiter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
+    /// How long what comes waits, and who is refused for that.
+    pub overload: Overload,
     /// What was last known of the store.
     pub readiness: Readiness,
     /// What signs receipts.
@@ -41,6 +44,7 @@ impl App {
             tokens: None,
             limiter: Limiter::default(),
             gate: Gate::new(config.server.max_in_flight),
+            overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
             failures: Failures::default(),

@@ -12,7 +12,7 @@ use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::tls::Peer;
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
-use ::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use axum::body::{Body, HttpBody};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
@@ -131,6 +131,9 @@ impl Front {
             Ok(inside) => inside,
             Err(code) => return Problem::from(code).into_response(),
         };
+        if !self.app.overload.takes_fetch() {
+            return Problem::from(ServerCode::Overloaded).into_response();
+        }
         let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, note, request)).catch_unwind().await;
         fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
     }
@@ -152,11 +155,25 @@ impl Front {
             return self.routed(request).await;
         }
         let response = match self.app.gate.enter() {
-            Ok(_inside) if Slot::is_for(request.method(), request.uri().path()) => self.recorded(request).await,
-            Ok(_inside) => self.routed(request).await,
+            Ok(_inside) => self.admitted(request).await,
             Err(code) => Problem::from(code).into_response(),
         };
         note.copy(&shared);
+        response
+    }
+
+    async fn admitted(&self, request: Request<Body>) -> Response {
+        let Some(inside) = self.app.overload.enter() else {
+            return Problem::from(ServerCode::Overloaded).into_response();
+        };
+        let writes = request.method() != Method::GET;
+        let response = match Slot::is_for(request.method(), request.uri().path()) {
+            true => self.recorded(request).await,
+            false => self.routed(request).await,
+        };
+        if writes && response.status().is_success() {
+            inside.done();
+        }
         response
     }
 
@@ -205,6 +222,10 @@ fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<
     let (request_id, code, status) = (id.as_str(), problem.code().as_str(), problem.status().as_u16());
     let cause = problem.cause();
     match status {
+        // What comes by the thousand is counted, and said once; see `overload`.
+        503 if problem.code() == ServerCode::Overloaded.into() => {
+            tracing::debug!(request_id, trace_id, route, code, status, "refused");
+        }
         500 | 502 => tracing::error!(request_id, trace_id, route, code, status, cause, "failed"),
         503 | 504 => tracing::warn!(request_id, trace_id, route, code, status, cause, "failed"),
         _ => tracing::info!(request_id, trace_id, route, code, status, cause, "refused"),

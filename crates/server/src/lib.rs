@@ -6,10 +6,12 @@
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`], [`token`] | who calls, and what they may do; bearer tokens |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
+//! | [`purger`] | deleted bytes leave the disk in time |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
 //! permission in its signature; nothing that a caller sent is logged but ids.
@@ -33,7 +35,9 @@ pub mod json;
 pub mod limit;
 pub mod limits;
 pub mod note;
+pub mod overload;
 pub mod problem;
+pub mod purger;
 pub mod receipts;
 pub mod root_key;
 pub mod serve;
@@ -45,7 +49,7 @@ pub mod token;
 
 pub use app::App;
 pub use config::Config;
-pub use start::{Listening, StartError, open, run};
+pub use start::{Listening, Opened, StartError, open, run};
 
 use front::Front;
 use std::sync::Arc;

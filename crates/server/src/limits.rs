@@ -2,6 +2,7 @@
 //! itself are in [`onefold_core::limits`]; what an operator may change is in `config/default.toml`.
 
 use onefold_core::limits::{DELETE_VALUES, IDENTIFIER_BYTES, PROFILE_SHOWN_BYTES, SEARCH_VALUES_MAX};
+use std::time::Duration;
 
 /// Bytes of a body, after decompression (contract section 3).
 pub const BODY_BYTES: usize = 64 * 1024;
@@ -92,3 +93,15 @@ const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BOD
 const _: () = assert!(TOKEN_BYTES < HEAD_BYTES, "a token fits into a head, with other headers");
 const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buckets");
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");
+
+/// How long the queues are looked at before more or fewer calls are refused for them.
+pub const OVERLOAD_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Between two looks at how long a timer waits for a processor.
+pub const OVERLOAD_LOOK: Duration = Duration::from_millis(5);
+
+/// Thousandths of all calls that get in however long they wait for a processor: only they show that it is over.
+pub const OVERLOAD_SPARED: u32 = 20;
+
+/// Calls other than fetches that may be inside however long they wait for the store: as many share one sync.
+pub const OVERLOAD_INSIDE: u32 = 64;

@@ -3,12 +3,13 @@
 use crate::app::App;
 use crate::audit;
 use crate::config::{Config, Engine};
+use crate::purger::Purger;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
 use crate::tls::Door;
 use crate::token::Tokens;
-use crate::{front, root_key, serve, tls};
+use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -42,16 +43,27 @@ pub enum StartError {
     Other(String),
 }
 
+/// A service, and the store below it where that has files.
+pub struct Opened {
+    /// The product.
+    pub service: Service,
+    /// What it is kept in.
+    pub embedded: Option<Arc<Embedded>>,
+}
+
 /// Opens the store that the settings name, and the service over it. Blocks while a journal is read.
-pub async fn open(config: &Config) -> Result<Service, StartError> {
-    let store: Arc<dyn Store> = match &config.engine {
-        Engine::Memory {} => Arc::new(Memory::new()),
-        Engine::Embedded { data, cache_mib } => {
+pub async fn open(config: &Config) -> Result<Opened, StartError> {
+    let (store, embedded): (Arc<dyn Store>, _) = match &config.engine {
+        Engine::Memory {} => (Arc::new(Memory::new()), None),
+        Engine::Embedded { data, cache_mib, .. } => {
             let cache_bytes = u64::from(*cache_mib) << 20;
-            Arc::new(Embedded::open(data, EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() })?)
+            let options = EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() };
+            let store = Arc::new(Embedded::open(data, options)?);
+            (store.clone(), Some(store))
         }
     };
-    Ok(Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?)
+    let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    Ok(Opened { service, embedded })
 }
 
 /// Where a server answers.
@@ -76,7 +88,7 @@ pub async fn run(
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let service = open(&config).await?;
+    let Opened { service, embedded } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
@@ -89,6 +101,8 @@ pub async fn run(
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
+    let purger = embedded.map(|store| Purger::new(store, app.config.engine.purge_within()).start());
+    let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
         // Also when the sender is gone.
@@ -102,11 +116,14 @@ pub async fn run(
     drop(told);
     let served = server.await;
     watcher.into_iter().chain(keys).for_each(|task| task.abort());
-    sweeper.abort();
-    let _ = sweeper.await;
-    recorder.abort();
-    let _ = recorder.await;
+    for task in [sweeper, recorder, queues] {
+        task.abort();
+        let _ = task.await;
+    }
     app.failures.record(&app.service).await;
+    if let Some(purger) = purger {
+        purger.stop().await;
+    }
     // With the last holder of the app the store is closed.
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
@@ -140,6 +157,14 @@ impl Engine {
         match self {
             Engine::Embedded { data, .. } => Some(data),
             Engine::Memory {} => None,
+        }
+    }
+
+    /// Within what time nothing deleted may be left in its files.
+    fn purge_within(&self) -> Duration {
+        match self {
+            Engine::Embedded { purge_seconds, .. } => Duration::from_secs((*purge_seconds).into()),
+            Engine::Memory {} => Duration::MAX,
         }
     }
 }

@@ -34,12 +34,22 @@ pub enum Focus {
     Strategies,
     /// The same, one request after another, against an oracle that says what each must come to.
     Oracle,
+    /// Deletes after which nobody may come back until that is lifted.
+    Suppressing,
 }
 
 impl Focus {
     /// All of them.
-    pub const ALL: &'static [Focus] =
-        &[Focus::All, Focus::Reads, Focus::Claims, Focus::Erasing, Focus::Splits, Focus::Strategies, Focus::Oracle];
+    pub const ALL: &'static [Focus] = &[
+        Focus::All,
+        Focus::Reads,
+        Focus::Claims,
+        Focus::Erasing,
+        Focus::Splits,
+        Focus::Strategies,
+        Focus::Oracle,
+        Focus::Suppressing,
+    ];
 }
 
 /// The mixture of one history. Rates are probabilities.
@@ -69,8 +79,10 @@ pub struct Config {
     pub literal: bool,
     /// Whether every second search finds all who share a value, too.
     pub shared: bool,
-    /// Weights of upsert, fetch, delete, repeat, sweep, split, lift.
-    pub weights: [usize; 7],
+    /// Whether deletes are for good, two of three.
+    pub suppress: bool,
+    /// Weights of upsert, fetch, delete, repeat, sweep, split, lift, allow.
+    pub weights: [usize; 8],
     /// Most identifiers in one record.
     pub record: usize,
     /// Of upserts and deletes: with an idempotency key.
@@ -128,7 +140,8 @@ impl Config {
             blocked: Vec::new(),
             literal: true,
             shared: false,
-            weights: [1, 0, 0, 0, 0, 0, 0],
+            suppress: false,
+            weights: [1, 0, 0, 0, 0, 0, 0, 0],
             record: identifiers,
             keyed: 0.0,
             by_ucid: 0.0,
@@ -155,7 +168,8 @@ impl Config {
             blocked: Vec::new(),
             literal: true,
             shared: false,
-            weights: [8, 4, dice.pick(&[0, 1, 3]), 0, dice.pick(&[0, 0, 1]), 0, 0],
+            suppress: false,
+            weights: [8, 4, dice.pick(&[0, 1, 3]), 0, dice.pick(&[0, 0, 1]), 0, 0, 0],
             record: dice.between(2, 4),
             keyed: dice.pick(&[0.0, 0.0, 0.3, 0.8]),
             by_ucid: dice.pick(&[0.0, 0.2, 0.4]),
@@ -178,9 +192,9 @@ impl Config {
         (self.at_once, self.operations) = (self.at_once.max(3), self.operations.max(7));
         (self.keyed, self.conditional, self.by_ucid) = (0.0, 0.0, 0.0);
         self.weights = match focus {
-            Focus::Reads => [5, 6, 0, 0, 0, 0, 0],
-            Focus::Claims => [1, 0, 0, 0, 0, 0, 0],
-            Focus::Erasing => [5, 1, 4, 0, 0, 0, 0],
+            Focus::Reads => [5, 6, 0, 0, 0, 0, 0, 0],
+            Focus::Claims => [1, 0, 0, 0, 0, 0, 0, 0],
+            Focus::Erasing => [5, 1, 4, 0, 0, 0, 0, 0],
             _ => self.weights,
         };
     }
@@ -194,6 +208,7 @@ impl Config {
             Focus::Splits => (true, false),
             Focus::Strategies | Focus::Oracle => (dice.chance(0.5), true),
             Focus::Reads | Focus::Claims | Focus::Erasing => (false, false),
+            Focus::Suppressing => (dice.chance(0.2), dice.chance(0.6)),
         };
         if matches!(focus, Focus::Splits | Focus::Strategies) && dice.chance(0.7) {
             (self.orgs, self.regions, self.identifiers, self.kinds) = (1, 1, 4, 4);
@@ -207,12 +222,27 @@ impl Config {
         if strategies {
             self.strategy(dice);
         }
+        if focus == Focus::Suppressing {
+            self.suppress = true;
+            self.identifiers = self.identifiers.min(4);
+            self.kinds = self.kinds.min(self.identifiers);
+            (self.weights[2], self.weights[7]) = (dice.between(2, 4), dice.pick(&[0, 1, 2]));
+            self.operations += 4;
+            if dice.chance(0.2) {
+                self.one_by_one();
+            }
+        }
         if focus == Focus::Oracle {
-            (self.at_once, self.keyed, self.conditional) = (1, 0.0, 0.0);
-            self.faults = Faults { pass: self.faults.pass, passes: self.faults.passes, ..Faults::default() };
-            self.weights[3] = 0;
+            self.one_by_one();
             self.operations += 6;
         }
+    }
+
+    /// One request after another, and nothing goes wrong.
+    fn one_by_one(&mut self) {
+        (self.at_once, self.keyed, self.conditional) = (1, 0.0, 0.0);
+        self.faults = Faults { pass: self.faults.pass, passes: self.faults.passes, ..Faults::default() };
+        self.weights[3] = 0;
     }
 
     /// The same under a custom strategy of these kinds.

@@ -1,7 +1,7 @@
 //! The long run of the simulator, and the close look at one seed.
 //!
 //! ```text
-//! onefold-sim --seeds 100000 [--first 0] [--focus All|Reads|Claims|Erasing|Splits|Strategies|Oracle] [--defect NAME] [--keep-going]
+//! onefold-sim --seeds 100000 [--first 0] [--focus All|Reads|Claims|Erasing|Splits|Strategies|Oracle|Suppressing] [--defect NAME] [--keep-going]
 //! onefold-sim --undo 100000 [--first 0] [--defect NAME]      merges that are undone, against histories that never met
 //! onefold-sim --seed 4711 [--focus …] [--defect NAME] [--trace]
 //! ```

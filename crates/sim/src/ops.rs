@@ -106,8 +106,8 @@ pub enum What {
     Upsert(Upsert),
     /// A fetch by these, in this region or in all.
     Fetch(Vec<Target>, bool),
-    /// A delete of these, with an idempotency key or not.
-    Delete(Vec<Target>, bool),
+    /// A delete of these, with an idempotency key or not, for good or not.
+    Delete(Vec<Target>, bool, bool),
     /// The same request again, by another client.
     Repeat(usize),
     /// A pass of the sweeper.
@@ -116,6 +116,8 @@ pub enum What {
     Split(usize, usize),
     /// The people of two operations may meet again.
     Lift(usize, usize),
+    /// An identifier of somebody who was deleted for good may be written again.
+    Allow(Id),
 }
 
 /// An operation of a plan.
@@ -153,12 +155,16 @@ fn one(config: &Config, dice: &mut Dice, number: usize, before: &[Op]) -> Op {
             let sought = (0..count).map(|_| target(config, dice, number)).collect();
             op(What::Fetch(sought, dice.chance(0.3)))
         }
-        2 => op(What::Delete(of_one_kind(config, dice, number), dice.chance(config.keyed))),
+        2 => {
+            let for_good = config.suppress && !number.is_multiple_of(3);
+            op(What::Delete(of_one_kind(config, dice, number), dice.chance(config.keyed), for_good))
+        }
         3 => match repeatable(dice, before) {
             Some(first) => Op { what: What::Repeat(first), node, realm: before[first].realm },
             None => op(What::Upsert(upsert(config, dice, number))),
         },
         4 => op(What::Sweep),
+        7 => op(What::Allow(dice.below(config.identifiers) as Id)),
         _ if number < 2 => op(What::Upsert(upsert(config, dice, number))),
         which => {
             let writes: Vec<usize> = (0..number).filter(|op| matches!(before[*op].what, What::Upsert(_))).collect();
@@ -182,7 +188,7 @@ fn weighed(dice: &mut Dice, weights: &[usize]) -> usize {
 }
 
 fn repeatable(dice: &mut Dice, before: &[Op]) -> Option<usize> {
-    let keyed = |op: &Op| matches!(&op.what, What::Upsert(Upsert { key: Some(_), .. }) | What::Delete(_, true));
+    let keyed = |op: &Op| matches!(&op.what, What::Upsert(Upsert { key: Some(_), .. }) | What::Delete(_, true, _));
     let all: Vec<usize> = (0..before.len()).filter(|index| keyed(&before[*index])).collect();
     if all.is_empty() { None } else { Some(dice.pick(&all)) }
 }
@@ -268,14 +274,16 @@ pub enum Asking {
     },
     /// A fetch of these, and whether by values that several people share, too.
     Fetch(Vec<Sought>, Vec<Realm>, bool),
-    /// A delete of these, with an idempotency key or not.
-    Delete(Vec<Sought>, bool),
+    /// A delete of these, with an idempotency key or not, for good or not.
+    Delete(Vec<Sought>, bool, bool),
     /// A pass of the sweeper.
     Sweep,
     /// Of this profile's person, the other profile is split out.
     Split(Ucid, Ucid),
     /// These two may meet again.
     Lift(Ucid, Ucid),
+    /// This identifier may be written again.
+    Allow(Id),
 }
 
 /// Whom a request means, by what is known.

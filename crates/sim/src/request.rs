@@ -2,7 +2,7 @@
 
 use crate::check::Answer;
 use crate::config::Config;
-use crate::ops::{Asked, Asking, BEGIN, Condition, Op, Realm, Sought, Target, Upsert, What, identifier, mark_of};
+use crate::ops::{Asked, Asking, BEGIN, Condition, Id, Op, Realm, Sought, Target, Upsert, What, identifier, mark_of};
 use onefold_core::error::Kind;
 use onefold_core::id::Ucid;
 use onefold_core::patch::{GroupPatch, Patch};
@@ -57,9 +57,10 @@ pub(crate) fn ask(
             let realms = regions.map(|region| Realm { region, ..realm }).collect();
             Asking::Fetch(sought(targets), realms, config.shared && first % 2 == 1)
         }
-        What::Delete(targets, keyed) => Asking::Delete(sought(targets), *keyed),
+        What::Delete(targets, keyed, suppress) => Asking::Delete(sought(targets), *keyed, *suppress),
         What::Split(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Split(a, b)),
         What::Lift(one, other) => both(learnt, *one, *other).map_or(Asking::Sweep, |(a, b)| Asking::Lift(a, b)),
+        What::Allow(id) => Asking::Allow(*id),
         What::Repeat(_) | What::Sweep => Asking::Sweep,
     };
     Asked { first, realm, what }
@@ -102,15 +103,19 @@ pub(crate) async fn perform(service: Arc<Service>, asked: Asked, config: Config)
             let search = Search { regions, sought, allow_shared: *allow_shared, ..Search::default() };
             Answer::Fetch(tenant.fetch(&search).await)
         }
-        Asking::Delete(sought, keyed) => {
+        Asking::Delete(sought, keyed, suppress) => {
             let idempotency = keyed.then(|| idempotency(&service, &asked, "delete", asked.first));
             let sought = sought.iter().map(|sought| to_core(*sought, kinds)).collect();
-            let delete = Delete { region: asked.realm.code(), sought, idempotency };
+            let delete = Delete { region: asked.realm.code(), sought, idempotency, suppress: *suppress };
             Answer::Delete(tenant.delete(&delete).await)
         }
         Asking::Sweep => Answer::Sweep(service.sweep().await),
         Asking::Split(ucid, linked) => Answer::Fetch(tenant.split(asked.realm.code(), *ucid, *linked).await),
         Asking::Lift(one, other) => Answer::Lift(tenant.lift(asked.realm.code(), *one, *other).await),
+        Asking::Allow(id) => {
+            let lifted = tenant.lift_suppression_of(asked.realm.code(), &identifier(*id, kinds)).await;
+            Answer::Lift(lifted.map(drop))
+        }
     }
 }
 
@@ -152,6 +157,22 @@ fn write_of(
         request: asked.first.to_string().into(),
         idempotency: plan.key.map(|key| idempotency(service, asked, "upsert", key)),
         precondition,
+        strict: false,
+    }
+}
+
+/// A write of one identifier that says nothing.
+pub(crate) fn bare(realm: Realm, id: Id, kinds: usize) -> Write {
+    Write {
+        region: realm.code(),
+        identifiers: vec![identifier(id, kinds)],
+        ucid: None,
+        patch: Patch::default(),
+        timestamp: None,
+        source: "sim".into(),
+        request: "probe".into(),
+        idempotency: None,
+        precondition: Precondition::None,
         strict: false,
     }
 }

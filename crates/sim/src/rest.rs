@@ -25,10 +25,36 @@ pub(crate) fn come_to_rest(world: &World, config: &Config) -> Result<(), Wrong> 
     }
     sweep(world, MINUTES)?;
     look(world, config)?;
+    refuses(world, config, false)?;
     leave_in_time(world, config)?;
     sweep(world, YEARS)?;
     look(world, config)?;
-    nothing_buried_is_left(world)
+    nothing_buried_is_left(world)?;
+    hub(&world.shared).check.close();
+    refuses(world, config, true)
+}
+
+/// What was deleted for good is refused, and listed. When all is over everything else may be written, and nobody gets the
+/// UCID of somebody who was deleted.
+fn refuses(world: &World, config: &Config, all: bool) -> Result<(), Wrong> {
+    let refusals = hub(&world.shared).check.refusals(config.identifiers);
+    for (place, (realm, id, code)) in refusals.into_iter().enumerate() {
+        let service = &world.services[place % world.services.len()];
+        let tenant = service.tenant(realm.org_id(), Arc::clone(&config.rules));
+        if code.is_none() && !all {
+            continue;
+        }
+        match (code, at_once(tenant.upsert(&request::bare(realm, id, config.kinds)))) {
+            (Some(code), Err(error)) if error.code == code => {}
+            (None, Ok(written)) if !hub(&world.shared).check.is_dead(realm, written.ucid) => {}
+            (code, answer) => return Err(format!("a write of identifier {id}: {answer:?}, should be {code:?}")),
+        }
+        let listed =
+            at_once(service.suppressions(realm.org_id(), None, u16::MAX)).map_err(|error| error.to_string())?;
+        let here = listed.into_iter().filter(|(_, listed)| listed.region == realm.code()).map(|(name, _)| name);
+        hub(&world.shared).check.lists(realm, &here.collect())?;
+    }
+    Ok(())
 }
 
 /// Every ticket that is due is worked off.
@@ -111,7 +137,7 @@ fn leave_in_time(world: &World, config: &Config) -> Result<(), Wrong> {
 /// Once the audit periods are over, nothing tells that somebody was deleted.
 fn nothing_buried_is_left(world: &World) -> Result<(), Wrong> {
     let left = world.memory.dump().into_iter().find(|(key, row)| {
-        let erased = row.value.get(1) == Some(&4);
+        let erased = matches!(row.value.get(1), Some(4 | 5));
         key.partition.table == Table::Ticket || key.partition.table == Table::Profile && erased
     });
     match left {

@@ -24,6 +24,7 @@ const FOUND: &[(Defect, Focus, u64)] = &[
     (Defect::ForgetOneKept, Focus::Oracle, 500),
     (Defect::MoveWithoutLeaving, Focus::Oracle, 1_000),
     (Defect::ExpireOnWrongClock, Focus::Strategies, 2_000),
+    (Defect::EraseWithoutSuppressing, Focus::Suppressing, 200),
 ];
 
 #[test]

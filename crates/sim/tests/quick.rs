@@ -35,6 +35,11 @@ fn histories_of_splits_and_strategies_end_well() {
 }
 
 #[test]
+fn histories_of_deletes_for_good_end_well() {
+    (0..3_000).for_each(|seed| run(seed, Focus::Suppressing));
+}
+
+#[test]
 fn seeds_that_once_failed_end_well() {
     let kept = include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#'));
     for line in kept {

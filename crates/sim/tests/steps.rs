@@ -26,10 +26,20 @@ fn write(ids: &[u8], key: Option<usize>) -> What {
 /// What is there before, and the operation that is stopped.
 struct Scene {
     name: &'static str,
+    /// Records; one that begins with [`FOR_GOOD`] is a delete for good by what follows.
     before: &'static [&'static [u8]],
     what: fn(usize) -> What,
     /// Two values each of a kind that tells people apart and of one that moves, beside the literal rule.
     moves: bool,
+}
+
+const FOR_GOOD: u8 = u8::MAX;
+
+fn what_before(ids: &[u8]) -> What {
+    match ids {
+        [FOR_GOOD, id] => What::Delete(vec![Target::Id(*id)], false, true),
+        ids => write(ids, None),
+    }
 }
 
 /// Kinds of the scenes in which values move: 0 and 2 are of the first, 1 and 3 of the second.
@@ -64,13 +74,37 @@ const SCENES: &[Scene] = &[
         what: |own| write(&[0, 1, 2], Some(own)),
         moves: false,
     },
-    Scene { name: "an erasure", before: &[&[0, 1]], what: |_| What::Delete(vec![Target::Id(1)], false), moves: false },
+    Scene {
+        name: "an erasure",
+        before: &[&[0, 1]],
+        what: |_| What::Delete(vec![Target::Id(1)], false, false),
+        moves: false,
+    },
     Scene {
         name: "a keyed erasure of a merged person and another",
         before: &[&[0], &[1], &[0, 1], &[2]],
-        what: |_| What::Delete(vec![Target::Id(1), Target::Id(2)], true),
+        what: |_| What::Delete(vec![Target::Id(1), Target::Id(2)], true, false),
         moves: false,
     },
+    Scene {
+        name: "an erasure for good",
+        before: &[&[0, 1]],
+        what: |_| What::Delete(vec![Target::Id(1)], false, true),
+        moves: false,
+    },
+    Scene {
+        name: "a keyed erasure for good of a merged person and another",
+        before: &[&[0], &[1], &[0, 1], &[2]],
+        what: |_| What::Delete(vec![Target::Id(1), Target::Id(2)], true, true),
+        moves: false,
+    },
+    Scene {
+        name: "an erasure for good of a former value",
+        before: &[&[0, 1], &[0, 3], &[2]],
+        what: |_| What::Delete(vec![Target::Id(1)], true, true),
+        moves: true,
+    },
+    Scene { name: "a lift", before: &[&[0, 1], &[FOR_GOOD, 0]], what: |_| What::Allow(0), moves: false },
     Scene { name: "a value moves", before: &[&[0, 1], &[2]], what: |_| write(&[2, 1], None), moves: true },
     Scene { name: "a keyed move", before: &[&[0, 1], &[2]], what: |own| write(&[1, 2], Some(own)), moves: true },
     Scene {
@@ -102,16 +136,20 @@ const SCENES: &[Scene] = &[
 
 /// Who comes by after the stop, at another node.
 fn comers(target: usize, what: &What) -> Vec<Vec<What>> {
-    let keyed = matches!(what, What::Upsert(Upsert { key: Some(_), .. }) | What::Delete(_, true));
+    let keyed = matches!(what, What::Upsert(Upsert { key: Some(_), .. }) | What::Delete(_, true, _));
     let fetches = (0..3).map(|id| What::Fetch(vec![Target::Id(id)], false)).collect();
     let mut comers = vec![
         fetches,
         vec![write(&[0], None)],
         vec![write(&[1, 2], None), What::Sweep],
-        vec![What::Delete(vec![Target::Id(0)], false)],
+        vec![What::Delete(vec![Target::Id(0)], false, false)],
     ];
     if keyed {
         comers.push(vec![What::Repeat(target)]);
+    }
+    if matches!(what, What::Allow(_) | What::Delete(_, _, true)) {
+        comers.push(vec![What::Allow(0), write(&[0], None)]);
+        comers.push(vec![What::Delete(vec![Target::Id(1)], false, true), What::Allow(1), write(&[1], None)]);
     }
     if let What::Split(one, other) = what {
         comers.push(vec![What::Split(*one, *other), write(&[0, 1], None)]);
@@ -126,7 +164,7 @@ impl Scene {
     }
 
     fn setup(&self, comers: &[What]) -> Setup {
-        let mut plan: Vec<Op> = self.before.iter().map(|ids| op(write(ids, None), 0)).collect();
+        let mut plan: Vec<Op> = self.before.iter().map(|ids| op(what_before(ids), 0)).collect();
         plan.push(op((self.what)(self.target()), 0));
         plan.extend(comers.iter().map(|what| op(what.clone(), 1)));
         let setup = Setup::written(2, if self.moves { 4 } else { 3 }, plan);

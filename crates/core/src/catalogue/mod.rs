@@ -28,6 +28,7 @@ use crate::error::Fault;
 use crate::id::{BadName, Identifier};
 use crate::profile::attribute::Said;
 use crate::time::Ms;
+use rustc_hash::FxBuildHasher;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -38,7 +39,8 @@ const DAY_MS: Ms = 24 * 3_600 * 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     definition: Definition,
-    rules: HashMap<Box<str>, Rule>,
+    /// Callers look kinds up and never add any, so that a fast hash does.
+    rules: HashMap<Box<str>, Rule, FxBuildHasher>,
 }
 
 /// What holds for the identifiers of one kind, with what it has from the kind that it derives from.
@@ -84,7 +86,7 @@ impl Catalogue {
 
     /// From what was stored. It was checked when it was set; rules that came later do not make it unreadable.
     pub(crate) fn compile(definition: Definition) -> Self {
-        let mut rules: HashMap<_, _> =
+        let mut rules: HashMap<_, _, FxBuildHasher> =
             definition.kinds.iter().map(|(kind, entry)| (kind.clone(), Rule::new(kind, entry))).collect();
         for (kind, entry) in &definition.kinds {
             let base = Rule::new(kind, entry);
@@ -126,6 +128,23 @@ impl Catalogue {
         }
     }
 
+    /// Whether an identifier is known by this writing alone, and in its form: what [`Catalogue::expand`] would give back.
+    pub fn is_alone(&self, identifier: &Identifier) -> bool {
+        self.rules.get(identifier.kind()).is_none_or(|rule| {
+            let in_form = || matches!(form::normal(rule.form, identifier.value()), Cow::Borrowed(_));
+            rule.keep_raw && rule.derives.is_empty() && in_form()
+        })
+    }
+
+    /// What the strategy asks of a kind, in one look: its family, whether it is a device kind, and the days
+    /// from receipt after which its values leave where the strategy does not say (`None`: never).
+    pub fn traits_of<'a>(&'a self, kind: &'a str) -> (&'a str, bool, Option<u32>) {
+        match self.rules.get(kind) {
+            Some(rule) => (&rule.family, rule.device, rule.cookie.map(Cookie::ttl_days)),
+            None => (kind, false, None),
+        }
+    }
+
     /// In which group identifiers of a kind are shown.
     pub fn group_of_kind<'a>(&'a self, kind: &'a str) -> &'a str {
         self.rules.get(kind).map_or(kind, |rule| &rule.group)
@@ -140,11 +159,6 @@ impl Catalogue {
     /// Whether identifiers of a kind name a device rather than a person.
     pub fn is_device(&self, kind: &str) -> bool {
         self.rules.get(kind).is_some_and(|rule| rule.device)
-    }
-
-    /// Days from receipt after which values of a kind leave where the strategy does not say; `None`: never.
-    pub fn ttl_days(&self, kind: &str) -> Option<u32> {
-        self.rules.get(kind).and_then(|rule| rule.cookie).map(Cookie::ttl_days)
     }
 
     /// Whether identifiers of a kind are marked as personal.

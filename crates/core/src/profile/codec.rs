@@ -12,7 +12,7 @@
 //!
 //! Integers are big-endian. Bodies are postcard. A later version of the encoding keeps reading all earlier ones.
 
-use super::{Live, Profile};
+use super::{Erased, Live, Profile};
 use crate::tables::RowHash;
 use crate::time::Ms;
 use bytes::Bytes;
@@ -26,6 +26,8 @@ const LIVE: u8 = 1;
 const SEALED: u8 = 2;
 const FORWARD: u8 = 3;
 const ERASED: u8 = 4;
+/// Erased, and some identifiers are yet to be marked as suppressed: the body of the above, then those.
+const SUPPRESSING: u8 = 5;
 const BUSY: u8 = 1;
 const HEAD: usize = 44;
 const HASH: usize = 16;
@@ -56,7 +58,8 @@ pub fn encode_ended(profile: &Profile) -> Option<Bytes> {
         Profile::Live(_) => None,
         Profile::Sealed(body) => Some(with_body(vec![VERSION, SEALED], body)),
         Profile::Forward(body) => Some(with_body(vec![VERSION, FORWARD], body)),
-        Profile::Erased(body) => Some(with_body(vec![VERSION, ERASED], body)),
+        Profile::Erased(body) if body.suppress.is_empty() => Some(with_body(vec![VERSION, ERASED], body)),
+        Profile::Erased(body) => Some(with_body(vec![VERSION, SUPPRESSING], &(body, &body.suppress))),
     }
 }
 
@@ -82,6 +85,10 @@ pub fn decode(row: &Bytes) -> Result<Profile, BadRow> {
         Some([VERSION, SEALED]) => Ok(Profile::Sealed(body(&row[2..])?)),
         Some([VERSION, FORWARD]) => Ok(Profile::Forward(body(&row[2..])?)),
         Some([VERSION, ERASED]) => Ok(Profile::Erased(body(&row[2..])?)),
+        Some([VERSION, SUPPRESSING]) => {
+            let (erased, suppress) = body::<(Erased, _)>(&row[2..])?;
+            Ok(Profile::Erased(Erased { suppress, ..erased }))
+        }
         Some([VERSION, _]) => Err(BadRow("unknown state of a profile row")),
         _ => Err(BadRow("unknown version of a profile row")),
     }

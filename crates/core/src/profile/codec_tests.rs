@@ -8,7 +8,7 @@ use crate::profile::fold::Tiles;
 use crate::profile::fold::arbitrary::{carried, fact, fold, hash, live, rendered_hashes, row_ops, source, tiles, ucid};
 use crate::profile::render::{Name, render};
 use crate::profile::tile::Tile;
-use crate::profile::{Erased, Forward, Pending, RowOp, Sealed};
+use crate::profile::{Erased, Forward, Pending, RowOp, Sealed, Suppressing};
 use crate::value::{Number, Scalar, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,12 +29,18 @@ fn rendered() -> impl Strategy<Value = Rendered> {
 
 fn ended() -> impl Strategy<Value = Profile> {
     let to = || any::<u128>().prop_map(Ucid::from_u128);
-    let aliases = vec(any::<[u8; 16]>().prop_map(RowHash), 0..5);
+    let hash = || any::<[u8; 16]>().prop_map(RowHash);
+    let aliases = vec(hash(), 0..5);
+    let writings = vec(("[a-z]{0,9}".prop_map(Box::<str>::from), hash()), 0..3);
+    let suppressing = (hash(), "[a-z]{0,9}".prop_map(Box::<str>::from), writings);
+    let suppress = vec(suppressing.prop_map(|(same, kind, writings)| Suppressing { same, kind, writings }), 0..3);
     prop_oneof![
         (to(), tiles(), row_ops()).prop_map(|(to, tiles, ops)| Profile::Sealed(Sealed { to, tiles, ops })),
         to().prop_map(|to| Profile::Forward(Forward { to })),
-        (any::<u64>(), any::<u128>(), aliases, vec(to(), 0..5), any::<bool>()).prop_map(
-            |(at, deletion, aliases, tiles, cleaned)| Profile::Erased(Erased { at, deletion, aliases, tiles, cleaned })
+        (any::<u64>(), any::<u128>(), aliases, vec(to(), 0..5), any::<bool>(), suppress).prop_map(
+            |(at, deletion, aliases, tiles, cleaned, suppress)| {
+                Profile::Erased(Erased { at, deletion, aliases, tiles, cleaned, suppress })
+            }
         ),
     ]
 }
@@ -80,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_row_never_panic(bytes in vec(any::<u8>(), 0..300), state in 0..6_u8) {
+    fn bytes_that_are_no_row_never_panic(bytes in vec(any::<u8>(), 0..300), state in 0..7_u8) {
         look_at_all_of(&Bytes::from(bytes.clone()));
         look_at_all_of(&Bytes::from([vec![VERSION, state], bytes].concat()));
     }
@@ -231,7 +237,7 @@ fn sample_answer(live: &Live) -> Rendered {
     Rendered { answer: answer.into(), valid_until: 1_800_000_000_000, model: 7, etag: (0x1111, 0x2222), hashes }
 }
 
-fn sample_profiles() -> [(&'static str, Profile); 5] {
+fn sample_profiles() -> [(&'static str, Profile); 6] {
     let tiles = Tiles::from([(ucid(5), sample_tile())]);
     let ops = vec![RowOp { hash: hash(7), op: 1, tile: ucid(5) }];
     let erased = Erased {
@@ -240,13 +246,18 @@ fn sample_profiles() -> [(&'static str, Profile); 5] {
         aliases: vec![hash(1), hash(2)],
         tiles: vec![ucid(1), ucid(2)],
         cleaned: false,
+        suppress: Vec::new(),
     };
+    let writings = vec![("email".into(), hash(1)), ("email_sha256_lowercase".into(), hash(2))];
+    let suppress = vec![Suppressing { same: hash(2), kind: "email".into(), writings }];
+    let suppressing = Erased { suppress, ..erased.clone() };
     [
         ("live", Profile::Live(sample_live())),
         ("busy", Profile::Live(sample_busy())),
         ("sealed", Profile::Sealed(Sealed { to: ucid(1), tiles, ops })),
         ("forward", Profile::Forward(Forward { to: ucid(1) })),
         ("erased", Profile::Erased(erased)),
+        ("suppressing", Profile::Erased(suppressing)),
     ]
 }
 

@@ -137,6 +137,29 @@ pub struct Erased {
     pub tiles: Vec<Ucid>,
     /// Whether the aliases are free.
     pub cleaned: bool,
+    /// Identifiers that may not be written again, until each is marked as such in its alias. All of their hashes stand in
+    /// `aliases` too.
+    #[serde(skip)]
+    pub suppress: Vec<Suppressing>,
+}
+
+impl Erased {
+    /// As what an identifier is suppressed by this row.
+    pub(crate) fn suppresses(&self, hash: RowHash) -> impl Iterator<Item = RowHash> {
+        let has = move |one: &&Suppressing| one.writings.iter().any(|(_, writing)| *writing == hash);
+        self.suppress.iter().filter(has).map(|one| one.same)
+    }
+}
+
+/// An identifier that may not be written again, in all of its writings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressing {
+    /// What its writings have in common.
+    pub same: RowHash,
+    /// The kind whose rule it follows.
+    pub kind: Box<str>,
+    /// The kind of each writing, and what stands for it.
+    pub writings: Vec<(Box<str>, RowHash)>,
 }
 
 impl Profile {

@@ -115,8 +115,8 @@ impl Tenant<'_> {
         let identity = self.identity(region);
         for _ in 0..limits::ROUNDS {
             let (version, alias) = identity.alias(hash).await?;
-            let lifted = Alias { blocked: None, met: Vec::new(), ..alias.clone() };
-            if alias.blocked.is_none() || identity.swap_alias(hash, version, &lifted).await?.is_done() {
+            let blocked = alias.blocked.is_some();
+            if !blocked || identity.swap_alias(hash, version, &alias.lifted()).await?.is_done() {
                 return self.unlist_blocked(hash).await;
             }
         }

@@ -13,13 +13,14 @@ use crate::defect::Defect;
 use crate::error::{Code, Error};
 use crate::id::{Region, Ucid};
 use crate::limits;
-use crate::profile::{Erased, Profile};
+use crate::profile::{Erased, Profile, Suppressing};
 use crate::records::{Record, Swap};
-use crate::store::StoreError;
+use crate::store::{Outcome, StoreError};
 use crate::tables::{self, RowHash};
 use crate::time::{self, Ms};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A delete (contract section 7).
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Delete {
     pub sought: Vec<Sought>,
     /// The caller's idempotency key.
     pub idempotency: Option<Idempotency>,
+    /// Whether the identifiers of the people may not be written again until that is lifted.
+    pub suppress: bool,
 }
 
 /// What a delete did.
@@ -89,7 +92,8 @@ impl Tenant<'_> {
             BeginDelete::Done(deleted) => return Ok(deleted),
         };
         // Collected, so that no closure is held across an await: the compiler could not tell that it may be sent.
-        let erasures: Vec<_> = delete.sought.iter().map(|sought| identity.erase(sought, deletion)).collect();
+        let erasures: Vec<_> =
+            delete.sought.iter().map(|sought| identity.erase(sought, delete.suppress, deletion)).collect();
         let erasures: Vec<_> = stream::iter(erasures).buffered(limits::AT_ONCE).collect().await;
         let erasures = all_or_doubt(erasures)?;
         let done = sum_up(&erasures, deletion);
@@ -198,13 +202,19 @@ impl Identity<'_> {
     }
 
     /// Deletes the person that a value leads to.
-    async fn erase(&self, sought: &Sought, deletion: u128) -> Result<Erasure, Error> {
+    async fn erase(&self, sought: &Sought, suppress: bool, deletion: u128) -> Result<Erasure, Error> {
         let mut doubtful = false;
-        let erasure = self.erase_sought(sought, deletion, &mut doubtful).await;
+        let erasure = self.erase_sought(sought, suppress, deletion, &mut doubtful).await;
         erasure.map_err(|error| if doubtful { in_doubt(error) } else { error })
     }
 
-    async fn erase_sought(&self, sought: &Sought, deletion: u128, doubtful: &mut bool) -> Result<Erasure, Error> {
+    async fn erase_sought(
+        &self,
+        sought: &Sought,
+        suppress: bool,
+        deletion: u128,
+        doubtful: &mut bool,
+    ) -> Result<Erasure, Error> {
         for _ in 0..limits::ROUNDS {
             let lead = self.resolve_sought(sought).await?;
             if self.is_blocked(sought, &lead) {
@@ -214,7 +224,7 @@ impl Identity<'_> {
                 let erasure = nobody(&lead, deletion);
                 if let Erasure::Done(ucid) = erasure {
                     // Its own work, whose answer was lost: it may have come after its ticket was looked at.
-                    let _cleaned_or_left_to_the_sweeper = self.clean(ucid).await;
+                    self.clean_or_leave(ucid, suppress).await?;
                 }
                 return Ok(erasure);
             };
@@ -225,10 +235,10 @@ impl Identity<'_> {
             if lead.holder().is_none() && !root.live.is_busy() {
                 return Ok(nobody(&lead, deletion));
             }
-            match self.erase_row(root, deletion).await? {
+            let suppressing = if suppress { self.suppressing(root, sought) } else { Vec::new() };
+            match self.erase_row(root, deletion, suppressing).await? {
                 Swap::Done(_) => {
-                    // It is done by now; a ticket says that its aliases are still to be freed.
-                    let _cleaned_or_left_to_the_sweeper = self.clean(root.ucid).await;
+                    self.clean_or_leave(root.ucid, suppress).await?;
                     return Ok(Erasure::Done(root.ucid));
                 }
                 Swap::Unknown => *doubtful = true,
@@ -236,6 +246,13 @@ impl Identity<'_> {
             }
         }
         Err(Code::Contention.into())
+    }
+
+    /// The person is deleted by now, and a ticket says that the aliases are still to be freed: that may be left to the
+    /// sweeper, but not where it is also to be said that they may not be claimed again.
+    async fn clean_or_leave(&self, ucid: Ucid, suppress: bool) -> Result<(), Error> {
+        let cleaned = self.clean(ucid).await;
+        if suppress { cleaned.map_err(in_doubt) } else { Ok(()) }
     }
 
     /// A blocked value names nobody, so nobody is deleted by it.
@@ -265,20 +282,28 @@ impl Identity<'_> {
         Ok(found)
     }
 
-    /// The moment of deletion.
-    pub(crate) async fn erase_row(&self, root: &Root, deletion: u128) -> Result<Swap, Error> {
+    /// The moment of deletion, and of suppression.
+    pub(crate) async fn erase_row(
+        &self,
+        root: &Root,
+        deletion: u128,
+        suppress: Vec<Suppressing>,
+    ) -> Result<Swap, Error> {
         self.leave_ticket(Task::Clean, root.ucid).await?;
+        let suppressed = suppress.iter().flat_map(|one| &one.writings).map(|(_, hash)| *hash);
+        let aliases: BTreeSet<RowHash> = root.live.hashes().chain(suppressed).collect();
         let erased = Erased {
             at: self.service.clock.now().max(root.live.newest()),
             deletion,
-            aliases: root.live.hashes().collect(),
+            aliases: aliases.into_iter().collect(),
             tiles: root.live.tiles.keys().copied().collect(),
             cleaned: false,
+            suppress,
         };
         Ok(self.swap(root.ucid, root.version, &Profile::Erased(erased)).await?)
     }
 
-    /// Frees the aliases of an erased profile.
+    /// Frees the aliases of an erased profile, and marks those that may not be claimed again.
     pub(crate) async fn clean(&self, ucid: Ucid) -> Result<(), Error> {
         let (version, profile) = self.row(ucid).await?;
         let Profile::Erased(erased) = profile else {
@@ -287,26 +312,28 @@ impl Identity<'_> {
         if erased.cleaned {
             return Ok(());
         }
-        let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
-        let freed: Vec<_> = erased.aliases.iter().map(|hash| self.entomb(*hash, &erased.tiles, tombstone)).collect();
+        let listed: Vec<_> = erased.suppress.iter().map(|one| self.list_suppressed(ucid, &erased, one)).collect();
+        stream::iter(listed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
+        let freed: Vec<_> = erased.aliases.iter().map(|hash| self.entomb(*hash, ucid, &erased)).collect();
         stream::iter(freed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
         self.leave_ticket_for(Task::Bury, ucid, time::end_of_next_year(erased.at)).await?;
-        let cleaned = Profile::Erased(Erased { cleaned: true, ..erased });
+        let cleaned = Profile::Erased(Erased { cleaned: true, suppress: Vec::new(), ..erased });
         match self.swap(ucid, version, &cleaned).await? {
             Swap::Unknown => Err(Code::StoreUnknown.into()), // so that the ticket stays
             Swap::Done(_) | Swap::Conflict => Ok(()),
         }
     }
 
-    /// Turns the alias of an erased person into a tombstone, unless it has been claimed by another since.
-    async fn entomb(&self, hash: RowHash, tiles: &[Ucid], tombstone: Tombstone) -> Result<(), Error> {
+    /// Turns the alias of an erased person into a tombstone, unless it has been claimed by another since, and marks it
+    /// where it may not be claimed again. The row that says so is read last.
+    async fn entomb(&self, hash: RowHash, ucid: Ucid, erased: &Erased) -> Result<(), Error> {
+        let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
         for _ in 0..limits::ROUNDS {
             let (version, alias) = self.alias(hash).await?;
-            if !alias.owners.iter().any(|owner| tiles.contains(owner)) {
+            let Some(entombed) = self.entombed(hash, &alias, erased, tombstone) else { return Ok(()) };
+            if entombed.suppressed != alias.suppressed && !self.is_suppressing(ucid).await? {
                 return Ok(());
             }
-            let owners = alias.owners.iter().copied().filter(|owner| !tiles.contains(owner)).collect();
-            let entombed = Alias { owners, erased: Some(tombstone), ..alias };
             if self.swap_alias(hash, version, &entombed).await?.is_done() {
                 return Ok(());
             }
@@ -314,30 +341,51 @@ impl Identity<'_> {
         Err(Code::Contention.into())
     }
 
-    /// Removes what is left of an erased profile: tombstones first, then redirects, then the row that lists them.
+    /// Removes what is left of an erased profile: tombstones first, then redirects, then the row that lists them. What is
+    /// suppressed stays so.
     pub(crate) async fn bury(&self, ucid: Ucid) -> Result<(), Error> {
         let (version, profile) = self.row(ucid).await?;
         let (Profile::Erased(erased), Some(version)) = (profile, version) else {
             return Ok(());
         };
-        let store = self.service.records.store();
+        if !erased.cleaned {
+            return self.clean(ucid).await; // which leaves the next ticket
+        }
         for hash in &erased.aliases {
-            if let (Some(version), Alias { owners, erased: Some(tombstone), .. }) = self.alias(*hash).await?
-                && owners.is_empty()
-                && tombstone.ucid == ucid
-            {
-                store.remove(&tables::alias(self.region, *hash), version).await?;
-            }
+            self.take_tombstone(*hash, ucid).await?;
+            self.forget_lifted(*hash).await?;
         }
         for tile in erased.tiles.iter().filter(|tile| **tile != ucid) {
             self.remove_redirect(*tile).await?;
         }
+        let store = self.service.records.store();
         let deletion = tables::deletion(self.org, erased.deletion);
         if let Some(row) = store.read(&deletion).await? {
             store.remove(&deletion, row.version).await?;
         }
         store.remove(&tables::profile(self.org, self.region, ucid), version).await?;
         Ok(())
+    }
+
+    /// Takes a person's tombstone from an alias, also where somebody else has it by now; one of which nothing is left
+    /// goes.
+    async fn take_tombstone(&self, hash: RowHash, ucid: Ucid) -> Result<(), Error> {
+        for _ in 0..limits::ROUNDS {
+            let (version, alias) = self.alias(hash).await?;
+            let Some(version) = version else { return Ok(()) };
+            let erased = alias.erased.filter(|tombstone| tombstone.ucid != ucid);
+            let left = Alias { erased, ..alias.clone() };
+            let done = if left.is_blank() {
+                let key = tables::alias(self.region, hash);
+                matches!(self.service.records.store().remove(&key, version).await?, Outcome::Written(_))
+            } else {
+                left == alias || self.swap_alias(hash, Some(version), &left).await?.is_done()
+            };
+            if done {
+                return Ok(());
+            }
+        }
+        Err(Code::Contention.into())
     }
 
     async fn remove_redirect(&self, ucid: Ucid) -> Result<(), StoreError> {

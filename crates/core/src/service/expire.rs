@@ -64,7 +64,7 @@ impl Identity<'_> {
     /// Erases a person whose time is over: nobody asked for it, so there is no record of a delete.
     async fn erase_quietly(&self, root: &Root) -> Result<bool, Error> {
         let deletion = Ucid::new(self.now(), self.service.entropy.bits()).as_u128();
-        if !self.erase_row(root, deletion).await?.is_done() {
+        if !self.erase_row(root, deletion, Vec::new()).await?.is_done() {
             return Ok(false);
         }
         self.clean(root.ucid).await?;

@@ -120,7 +120,7 @@ impl<'a> Person<'a> {
         merges.sort_by_key(|(ucid, link)| (link.at, *ucid));
         let mut all: Vec<&RefusedLink> = tiles.values().flat_map(|tile| &tile.refused).collect();
         all.sort_by_key(|link| link.at);
-        let (blocked, refused) = all.into_iter().partition(|link| link.why == Why::Blocked);
+        let (blocked, refused) = all.into_iter().partition(|link| matches!(link.why, Why::Blocked | Why::Suppressed));
         Self { root, held, merges, refused, blocked }
     }
 

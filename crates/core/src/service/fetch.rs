@@ -81,7 +81,7 @@ struct Hit<'a> {
     answer: Bytes,
     /// The row itself, where the answer is not all that is wanted.
     live: Option<Arc<Live>>,
-    /// Which values led here.
+    /// Which values led here, where that is asked for.
     by: Vec<&'a Sought>,
 }
 
@@ -121,19 +121,21 @@ impl Identity<'_> {
             Sought::Identifier(identifier) => identifier,
         };
         let rule = self.rules.rule(identifier.kind());
-        let writings = self.rules.expand(identifier);
-        let blocked = |writing: &Identifier| writing != identifier && self.rules.blocks(writing);
-        if rule.class == Class::Disabled || self.rules.blocks(identifier) || writings.iter().any(blocked) {
+        if rule.class == Class::Disabled || self.rules.blocks(identifier) {
             return Ok(());
         }
-        if let [writing] = writings.as_slice() {
-            let hash = self.hash(writing);
+        if self.rules.catalogue.is_alone(identifier) {
+            let hash = self.hash(identifier);
             let alias = self.alias(hash).await?.1;
             return if alias.blocked.is_some() {
                 Ok(())
             } else {
                 self.find_led(hash, &alias, rule, sought, search, hits).await
             };
+        }
+        let writings = self.rules.expand(identifier);
+        if writings.iter().any(|writing| self.rules.blocks(writing)) {
+            return Ok(());
         }
         let mut leads = Vec::with_capacity(writings.len());
         for writing in &writings {
@@ -243,11 +245,11 @@ impl Identity<'_> {
                     (root.ucid, made.etag.into(), made.answer, Some(root.live))
                 }
             };
+            let by = search.matched.then_some(sought);
             match hits.iter_mut().find(|old| old.region == self.region && old.ucid == ucid) {
                 // A value may lead there by each of its writings, and is told once.
-                Some(old) if old.by.contains(&sought) => {}
-                Some(old) => old.by.push(sought),
-                None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: vec![sought] }),
+                Some(old) => old.by.extend(by.filter(|by| !old.by.contains(by))),
+                None => hits.push(Hit { region: self.region, ucid, etag, answer, live, by: Vec::from_iter(by) }),
             }
             return Ok(());
         }
@@ -265,8 +267,7 @@ impl Identity<'_> {
     async fn look(&self, tile: Ucid, hash: Option<RowHash>, whole: bool) -> Result<Look, Error> {
         let mut ucid = tile;
         for _ in 0..limits::REDIRECTS {
-            let Some(row) = self.service.records.store().read(&tables::profile(self.org, self.region, ucid)).await?
-            else {
+            let Some(row) = self.service.records.row(&tables::profile(self.org, self.region, ucid)).await? else {
                 return Ok(Look::Nothing);
             };
             if View::is_live(&row.value) {

@@ -13,7 +13,7 @@ use crate::profile::codec::{self, Rendered};
 use crate::profile::fold::fold;
 use crate::profile::holding::{Holding, holdings};
 use crate::profile::render::{Extras, Name, render, render_part};
-use crate::profile::{Live, Profile};
+use crate::profile::{Erased, Live, Profile};
 use crate::records::{Record, Swap, unchanged};
 use crate::rules::Rules;
 use crate::service::fetch::ETag;
@@ -35,16 +35,60 @@ pub(crate) struct Alias {
     pub(crate) met: Vec<Ucid>,
     /// Since when it is blocked.
     pub(crate) blocked: Option<Ms>,
+    /// Whom it had met when a block was lifted: they count no more, or the next one would block it again.
+    pub(crate) forgiven: Vec<Ucid>,
     /// The last person erased under it.
     pub(crate) erased: Option<Tombstone>,
+    /// The suppressions that keep it from being written again.
+    #[serde(skip)]
+    pub(crate) suppressed: Vec<RowHash>,
 }
 
-impl Record for Alias {}
+/// A suppressed alias is written as version 2, all others as version 1: so a fetch reads no more than it did.
+impl Record for Alias {
+    fn encode(&self) -> Bytes {
+        let row = match self.suppressed.as_slice() {
+            [] => postcard::to_extend(self, vec![Self::VERSION]),
+            suppressed => postcard::to_extend(&(self, suppressed), vec![Self::VERSION + 1]),
+        };
+        row.expect("an alias always serialises into memory").into()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let damaged = |_| StoreError::Corrupt("the body of an alias is damaged".into());
+        match bytes {
+            [1, body @ ..] => postcard::from_bytes(body).map_err(damaged),
+            [2, body @ ..] => {
+                let (alias, suppressed) = postcard::from_bytes::<(Self, _)>(body).map_err(damaged)?;
+                Ok(Self { suppressed, ..alias })
+            }
+            _ => Err(StoreError::Corrupt("unknown version of an alias".into())),
+        }
+    }
+}
 
 impl Alias {
-    /// How many profiles it joined, sits on, or was refused to join.
+    /// How many profiles it joined, sits on, or was refused to join, since a block of it was last lifted.
     pub(crate) fn profiles(&self) -> usize {
-        self.met.len() + self.owners.iter().filter(|owner| !self.met.contains(owner)).count()
+        self.met.len() + self.owners.iter().filter(|owner| !self.has_met(**owner)).count()
+    }
+
+    /// Whether it is known to have met this profile.
+    pub(crate) fn has_met(&self, ucid: Ucid) -> bool {
+        self.met.contains(&ucid) || self.forgiven.contains(&ucid)
+    }
+
+    /// Without the block.
+    pub(crate) fn lifted(self) -> Self {
+        let mut forgiven = [self.forgiven, self.met, self.owners.clone()].concat();
+        forgiven.sort_unstable();
+        forgiven.dedup();
+        Self { blocked: None, met: Vec::new(), forgiven, ..self }
+    }
+
+    /// Whether it says nothing of anybody, so that its row may go.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.owners.is_empty() && self.blocked.is_none() && self.erased.is_none() && self.suppressed.is_empty()
     }
 
     /// With this tile as the one that communicated it last.
@@ -87,6 +131,8 @@ pub(crate) struct Lead {
     pub(crate) strays: Vec<(Ucid, Root)>,
     /// The last person erased under it.
     pub(crate) erased: Option<Tombstone>,
+    /// Whether it may not be written again.
+    pub(crate) suppressed: bool,
 }
 
 /// A profile that holds an identifier.
@@ -117,8 +163,8 @@ impl Lead {
 /// Where a tile has come to.
 pub(crate) enum End {
     Live(Root),
-    /// Erased, and under which identifiers.
-    Erased(Tombstone, Vec<RowHash>),
+    /// Erased, and what the row still says.
+    Erased(Tombstone, Erased),
 }
 
 /// One region of one organisation.
@@ -244,21 +290,30 @@ impl Identity<'_> {
     /// Where an identifier leads.
     pub(crate) async fn resolve(&self, hash: RowHash) -> Result<Lead, StoreError> {
         let (version, alias) = self.alias(hash).await?;
-        let mut lead = Lead { version, erased: alias.erased, ..Lead::default() };
+        let suppressed = !alias.suppressed.is_empty();
+        let mut lead = Lead { version, erased: alias.erased, suppressed, ..Lead::default() };
         for tile in alias.owners.iter().rev() {
             match self.follow(*tile).await? {
                 End::Live(root) => match self.status(&root, *tile, hash) {
                     Some(former) => lead.holders.push(Holder { tile: *tile, root, former }),
+                    None if self.is_abandoned(&root) => {}
                     None => lead.strays.push((*tile, root)),
                 },
                 // An alias may have been claimed for a tile that was erased before it was listed there.
-                End::Erased(tombstone, aliases) if aliases.contains(&hash) => {
+                End::Erased(tombstone, erased) if erased.aliases.contains(&hash) => {
                     lead.erased = lead.erased.filter(|old| old.at > tombstone.at).or(Some(tombstone));
+                    lead.suppressed |= erased.suppresses(hash).next().is_some();
                 }
                 End::Erased(..) => {}
             }
         }
         Ok(Lead { alias, ..lead })
+    }
+
+    /// Whether a row was never written and never will be. It may be that of somebody who was deleted, and whose audit period
+    /// is over: nobody else may have their UCID.
+    fn is_abandoned(&self, root: &Root) -> bool {
+        root.version.is_none() && root.ucid.created().saturating_add(limits::UNWRITTEN_MS) <= self.now()
     }
 
     /// Whether a row holds an identifier in a tile, and if so whether as a former value. A row that nobody has written is
@@ -306,7 +361,7 @@ impl Identity<'_> {
                 }
                 Profile::Erased(erased) => {
                     let tombstone = Tombstone { at: erased.at, ucid, deletion: erased.deletion };
-                    return Ok(End::Erased(tombstone, erased.aliases));
+                    return Ok(End::Erased(tombstone, erased));
                 }
                 Profile::Sealed(sealed) => sealed.to,
                 Profile::Forward(forward) => forward.to,

@@ -21,6 +21,7 @@ mod record;
 mod slim;
 pub mod split;
 pub mod strategy;
+pub mod suppress;
 pub mod sweep;
 pub mod upsert;
 
@@ -161,6 +162,8 @@ impl Tenant<'_> {
 mod histories;
 #[cfg(test)]
 mod slim_tests;
+#[cfg(test)]
+mod suppress_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

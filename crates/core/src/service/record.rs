@@ -71,9 +71,9 @@ impl Record {
                 people.push(holder.root.clone());
             }
         }
-        let decision = self.decide(identity, &leads, &people, named.is_some(), so_far);
+        let (decision, barred) = self.decide(identity, &leads, &people, named.is_some(), so_far);
         let unwritten = if decision.person.is_none() { self.unwritten(&leads, &decision) } else { None };
-        Ok(Look { leads, people, named, decision, unwritten })
+        Ok(Look { leads, people, named, decision, barred, unwritten })
     }
 
     /// A row that nobody has written yet is nobody, and is never joined to anybody: whose it will be depends on who writes
@@ -91,11 +91,13 @@ impl Record {
         people: &[Root],
         by_ucid: bool,
         so_far: &SoFar,
-    ) -> Decision {
+    ) -> (Decision, Barred) {
         let mut named: Vec<Named> =
             (0..self.carried.len()).map(|by| self.named(identity, by, &leads[by], people, so_far)).collect();
         let blocked: Vec<RowHash> = named.iter().filter(|named| named.blocked).map(|named| named.same).collect();
         named.iter_mut().filter(|named| blocked.contains(&named.same)).for_each(|named| named.blocked = true);
+        let barred = self.barred(identity, &named, leads);
+        barred.left_out.iter().for_each(|by| named[*by].blocked = true);
         let persons: Vec<Person> = people.iter().map(|root| self.person(identity, root, so_far)).collect();
         let may_meet = |together: &[usize], further: usize| -> Result<(), Why> {
             let tiles: Tiles = together.iter().flat_map(|person| people[*person].live.tiles.clone()).collect();
@@ -106,7 +108,21 @@ impl Record {
         if identity.service.has(Defect::CopyForeignPrimary) {
             decision.fates.iter_mut().filter(|fate| **fate == Fate::Stays).for_each(|fate| *fate = Fate::Attach);
         }
-        decision
+        (decision, barred)
+    }
+
+    /// What may not be written again, in whatever writing the record carries it. A value that is blocked names nobody, so
+    /// it is nobody's who was deleted either.
+    fn barred(&self, identity: &Identity<'_>, named: &[Named], leads: &[Lead]) -> Barred {
+        let all = 0..self.carried.len();
+        let suppressed = all.clone().filter(|by| leads[*by].suppressed && !named[*by].blocked);
+        let suppressed: Vec<RowHash> = suppressed.map(|by| self.carried[by].same).collect();
+        let names_a_person = |by: &usize| {
+            let device = identity.rules.catalogue.is_device(self.carried[*by].identifier.kind());
+            self.rules[*by].is_primary() && !device
+        };
+        let left_out: Vec<usize> = all.filter(|by| suppressed.contains(&self.carried[*by].same)).collect();
+        Barred { refused: left_out.iter().any(names_a_person), left_out }
     }
 
     fn person(&self, identity: &Identity<'_>, root: &Root, so_far: &SoFar) -> Person {
@@ -175,6 +191,15 @@ pub(crate) struct SoFar {
     pub(crate) current: Vec<usize>,
 }
 
+/// What of a record may not be written again (contract section 7).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Barred {
+    /// Whether a primary identifier of other than a device kind is among it, so that the record is refused.
+    pub(crate) refused: bool,
+    /// The identifiers.
+    pub(crate) left_out: Vec<usize>,
+}
+
 /// What a record led to when it was looked up.
 pub(crate) struct Look {
     /// Where each identifier leads.
@@ -183,6 +208,8 @@ pub(crate) struct Look {
     pub(crate) people: Vec<Root>,
     named: Option<Root>,
     pub(crate) decision: Decision,
+    /// What may not be written again.
+    pub(crate) barred: Barred,
     /// The row of a new person, once an identifier leads there.
     unwritten: Option<Root>,
 }
@@ -303,7 +330,12 @@ impl Look {
         record.kinds((0..record.carried.len()).filter(left_out))
     }
 
-    /// Which identifiers of the record took no part because their value is blocked.
+    /// Why one of those below took no part.
+    pub(crate) fn why_blocked(&self, by: usize) -> Why {
+        if self.barred.left_out.contains(&by) { Why::Suppressed } else { Why::Blocked }
+    }
+
+    /// Which identifiers of the record took no part because their value is blocked, or may not be written again.
     pub(crate) fn blocked(&self) -> impl Iterator<Item = usize> {
         (0..self.decision.fates.len()).filter(|by| self.decision.fates[*by] == Fate::Blocked)
     }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 fn delete(identifiers: &[&str]) -> Delete {
     let sought = record(identifiers).identifiers.into_iter().map(Sought::Identifier).collect();
-    Delete { region: region(), sought, idempotency: None }
+    Delete { region: region(), sought, idempotency: None, suppress: false }
 }
 
 fn key(n: u8, body: u8) -> Option<Idempotency> {

@@ -19,10 +19,10 @@ use crate::error::{Code, Error, Kind};
 use crate::id::{Identifier, Region, Ucid};
 use crate::limits;
 use crate::patch::Patch;
-use crate::profile::tile::{LinkFact, RefusedLink};
+use crate::profile::tile::LinkFact;
 use crate::records::Swap;
 use crate::store::Version;
-use crate::strategy::{Fate, Grounds, Why};
+use crate::strategy::{Fate, Grounds};
 use crate::tables::{self, RowHash};
 use crate::time::Ms;
 use crate::value::Source;
@@ -241,6 +241,10 @@ impl Upsert<'_> {
 
     async fn round(&mut self) -> Result<Round, Error> {
         let look = self.record.look(&self.identity, self.write.ucid, &self.so_far).await?;
+        if look.barred.refused {
+            self.identity.note_refused(Code::Suppressed.as_str(), self.write, Vec::new()).await?;
+            return Err(Code::Suppressed.into());
+        }
         if look.is_torn() || look.is_overtaken(&self.identity, &self.record) {
             return Ok(Round::Again);
         }
@@ -298,25 +302,9 @@ impl Upsert<'_> {
         let erased = look.erased(&self.record);
         let stamps = Stamps { now: self.identity.now(), erased };
         let carried = look.attached(&self.record, &tiles, tile);
-        let refused = self.left_alone(look).into_iter().map(|left| RefusedLink {
-            other: left.other,
-            kind: self.record.carried[left.by].identifier.kind().into(),
-            identifier: self.record.carried[left.by].hash,
-            why: left.why,
-            request: self.write.request.clone(),
-            source: self.write.source.clone(),
-            at: stamps.now,
-        });
+        let refused = self.left_alone(look).into_iter().map(|left| self.refused(left.by, left.other, left.why));
         // A value that names nobody led to no profile: it is told of the person whose record brought it.
-        let blocked = self.blocked(look).map(|by| RefusedLink {
-            other: tile,
-            kind: self.record.carried[by].identifier.kind().into(),
-            identifier: self.record.carried[by].hash,
-            why: Why::Blocked,
-            request: self.write.request.clone(),
-            source: self.write.source.clone(),
-            at: stamps.now,
-        });
+        let blocked = self.blocked(look).map(|by| self.refused(by, tile, look.why_blocked(by)));
         let refused = refused.chain(blocked);
         Draft::new(&self.identity, tiles, tile, carried, refused.collect(), stamps, self.write)
     }

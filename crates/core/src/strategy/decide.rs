@@ -73,6 +73,8 @@ pub enum Why {
     Left,
     /// The value is blocked, and so named nobody.
     Blocked,
+    /// The value may not be written again.
+    Suppressed,
 }
 
 impl Why {
@@ -87,6 +89,7 @@ impl Why {
             Why::Shared => "shared_value",
             Why::Left => "identifier_left",
             Why::Blocked => "blocked_value",
+            Why::Suppressed => "suppressed_value",
         }
     }
 
@@ -96,7 +99,7 @@ impl Why {
             Why::Better => "2a",
             Why::OneKept(_) => "2b",
             Why::BothPrimary => "2c",
-            Why::Blocked => "1",
+            Why::Blocked | Why::Suppressed => "1",
             Why::Apart | Why::Limit => "2d",
             Why::Shared | Why::Left => "2",
         }
@@ -113,6 +116,7 @@ impl Why {
             Why::Shared => "The value sits on several profiles, so it joins nobody.".into(),
             Why::Left => "The identifier left the other profile before the two were joined.".into(),
             Why::Blocked => "The value is blocked: it names nobody, so it was not looked up and is not kept.".into(),
+            Why::Suppressed => "The value is suppressed: it may not be written again, so it was not looked up and is not kept.".into(),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use super::cache::RowCache;
 use super::health::{DISK_FULL, Health};
+use super::purge::{Next, SharedTrees, Step};
 use super::trees::{Round, Trees};
 use crate::memory::{holds, next};
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use onefold_core::tables::Key;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot};
 
 /// Bytes of values after which a round is full, however few its writes.
@@ -25,6 +27,8 @@ const ROUND_BYTES: usize = 8 << 20;
 pub(super) enum Message {
     /// Change a row, and answer once that is durable.
     Change(Change),
+    /// Go on with a purge of the files.
+    Purge(Step),
     /// Finish what is in the queue, then end; answered when the trees are no longer held.
     Close(oneshot::Sender<()>),
 }
@@ -44,6 +48,12 @@ pub(super) type Verdict = Result<Outcome, StoreError>;
 /// All that the thread works with.
 pub(super) struct Committer {
     pub(super) trees: Arc<Trees>,
+    /// What readers read from; changed with `trees`.
+    pub(super) shared: SharedTrees,
+    /// The trees that a purge is filling.
+    pub(super) next: Option<Next>,
+    /// Since when the files hold what was deleted; noted in the directory, too.
+    pub(super) stale: Option<SystemTime>,
     pub(super) cache: Arc<RowCache>,
     pub(super) health: Arc<Health>,
     pub(super) max_batch: usize,
@@ -51,7 +61,7 @@ pub(super) struct Committer {
 
 impl Committer {
     /// Works until the queue is closed and empty, then makes everything durable.
-    pub(super) fn run(self, mut queue: mpsc::Receiver<Message>) {
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut closers = Vec::new();
         while let Some(first) = queue.blocking_recv() {
             let changes = self.gather(first, &mut queue, &mut closers);
@@ -71,7 +81,7 @@ impl Committer {
 
     /// What waits in the queue, up to the bounds of a round.
     fn gather(
-        &self,
+        &mut self,
         first: Message,
         queue: &mut mpsc::Receiver<Message>,
         closers: &mut Vec<oneshot::Sender<()>>,
@@ -79,6 +89,7 @@ impl Committer {
         let (mut changes, mut bytes, mut message) = (Vec::new(), 0, Some(first));
         while let Some(taken) = message.take() {
             match taken {
+                Message::Purge(step) => self.purge(step),
                 Message::Close(closer) => closers.push(closer),
                 Message::Change(change) => {
                     bytes += change.value.as_ref().map_or(0, Bytes::len);
@@ -93,7 +104,7 @@ impl Committer {
     }
 
     /// Judges, commits, publishes, answers; in this order, so that no answer is ahead of the disk or of readers.
-    fn serve(&self, changes: Vec<Change>) {
+    fn serve(&mut self, changes: Vec<Change>) {
         if changes.is_empty() {
             return;
         }
@@ -146,11 +157,13 @@ impl Committer {
     }
 
     /// Makes a round durable and publishes it. An error is what all its writers are told.
-    fn commit(&self, round: Round) -> Result<(), StoreError> {
+    fn commit(&mut self, round: Round) -> Result<(), StoreError> {
         if round.is_empty() {
             return Ok(());
         }
+        self.note_deletions(&round)?;
         self.trees.commit(&round).map_err(|error| self.broken(&error))?;
+        self.mirror(&round);
         self.health.commits.fetch_add(1, Relaxed);
         for (key, row) in round {
             self.cache.publish(key, row);

@@ -2,7 +2,7 @@
 //!
 //! A read looks into the row cache, then into a tree. A write is handed to one committer thread, which compares its
 //! guard and makes it durable together with all others that wait. Here is what the server sees of it; beneath are
-//! `cache`, `committer` (guards, rounds), `trees` (fjall), `layout` (bytes), `directory` (lock, format) and `health`.
+//! `cache`, `committer` (guards, rounds), `trees` (fjall), `layout` (bytes), `purge` (deleted bytes leave the files), `snapshot` (backups), `directory` (lock, format) and `health`.
 
 mod cache;
 mod committer;
@@ -11,11 +11,15 @@ mod directory;
 pub mod fuzzing;
 mod health;
 mod layout;
+mod purge;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trees;
 
-pub use directory::{FORMAT_VERSION, OpenError};
+pub use directory::{DELETION_LOG, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore};
+pub use purge::{PurgeError, Purged};
+pub use snapshot::{RestoreError, Snapshot};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,9 +29,10 @@ use directory::Directory;
 use health::Health;
 use onefold_core::store::{Guard, Outcome, Row, Store, StoreError, Version};
 use onefold_core::tables::{Key, Partition, Sort, Table};
+use purge::SharedTrees;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 use trees::Trees;
@@ -100,7 +105,12 @@ pub struct Embedded {
     cache: Arc<RowCache>,
     health: Arc<Health>,
     /// None once closed.
-    trees: RwLock<Option<Arc<Trees>>>,
+    trees: SharedTrees,
+    block_cache_bytes: u64,
+    reserve_bytes: u64,
+    /// Held by a purge of the files: there is one at a time, and closing waits for it. What is gone once nobody reads the
+    /// files from before the last one.
+    purging: tokio::sync::Mutex<Weak<()>>,
     /// Always there until this is dropped.
     queue: Option<mpsc::Sender<Message>>,
     committer: Option<JoinHandle<()>>,
@@ -112,19 +122,29 @@ impl Embedded {
     /// # Errors
     /// See [`OpenError`]; its texts say what to do.
     pub fn open(dir: &Path, options: EmbeddedOptions) -> Result<Self, OpenError> {
-        let trees = Arc::new(Trees::open(Directory::take(dir)?, &options)?);
+        Self::over(dir, Trees::open(Directory::take(dir)?, &options)?, options)
+    }
+
+    fn over(dir: &Path, trees: Trees, options: EmbeddedOptions) -> Result<Self, OpenError> {
+        let trees = Arc::new(trees);
         let cache = Arc::new(RowCache::new(options.cache_bytes));
         let health = Arc::new(Health::new(dir.into(), options.reserve_bytes));
         let (queue, messages) = mpsc::channel(options.queue.max(1));
+        let shared = Arc::new(RwLock::new(Some(Arc::clone(&trees))));
         let committer = Committer {
-            trees: Arc::clone(&trees),
+            stale: trees.directory().stale_since(),
+            trees,
+            shared: Arc::clone(&shared),
+            next: None,
             cache: Arc::clone(&cache),
             health: Arc::clone(&health),
             max_batch: options.max_batch.max(1),
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(|| committer.run(messages));
         let committer = Some(thread.map_err(|source| OpenError::Io { dir: dir.into(), source })?);
-        Ok(Self { cache, health, trees: RwLock::new(Some(trees)), queue: Some(queue), committer })
+        let EmbeddedOptions { block_cache_bytes, reserve_bytes, .. } = options;
+        let (queue, purging) = (Some(queue), Default::default());
+        Ok(Self { cache, health, trees: shared, block_cache_bytes, reserve_bytes, purging, queue, committer })
     }
 
     /// Whether a write would be tried now. For readiness probes: asks the operating system for free space, no more.
@@ -191,6 +211,7 @@ impl Embedded {
         if self.queue().send(Message::Close(closed)).await.is_ok() {
             let _ended = done.await;
         }
+        let _no_purge = self.purging.lock().await;
         self.trees.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -257,10 +278,20 @@ impl Store for Embedded {
         if self.health.is_closed() {
             return Err(StoreError::Unavailable("the data directory is closed".into()));
         }
-        match self.cache.get(key) {
-            Some(Cached::Row(row)) => Ok(Some(row)),
-            Some(Cached::Absent) => Ok(None),
-            Some(Cached::TooLarge) | None => self.read_through(key).await,
+        match self.at_hand(key) {
+            Some(row) => Ok(row),
+            None => self.read_through(key).await,
+        }
+    }
+
+    fn at_hand(&self, key: &Key) -> Option<Option<Row>> {
+        if self.health.is_closed() {
+            return None;
+        }
+        match self.cache.get(key)? {
+            Cached::Row(row) => Some(Some(row)),
+            Cached::Absent => Some(None),
+            Cached::TooLarge => None,
         }
     }
 

@@ -14,11 +14,12 @@
 use super::directory::Directory;
 use super::layout;
 use super::{EmbeddedOptions, OpenError};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 use onefold_core::store::{Row, StoreError};
 use onefold_core::tables::{Key, Partition, Sort, Table};
 use std::collections::HashMap;
 use std::ops::Bound;
+use std::sync::{Arc, Weak};
 
 /// What each row that a round touches is after it; `None` where it is gone. One entry a row, however often the round
 /// touched it: fjall gives all items of a batch the same number, and of two for one key either might win.
@@ -31,27 +32,58 @@ pub(super) struct Trees {
     durability: PersistMode,
     #[cfg(test)]
     pub(super) before_sync: super::tests::Hook,
-    _directory: Directory,
+    /// Gone once fjall is done with the files, and not before: it comes after `database`.
+    alive: Arc<()>,
+    directory: Arc<Directory>,
 }
 
 impl Trees {
     pub(super) fn open(directory: Directory, options: &EmbeddedOptions) -> Result<Self, OpenError> {
         let database = directory.rows(options.block_cache_bytes)?;
+        Self::over(database, Arc::new(directory), options.fsync)
+    }
+
+    /// Empty trees beside these, and the name of their folder.
+    pub(super) fn next(&self, block_cache_bytes: u64) -> Result<(String, Self), OpenError> {
+        let (name, database) = self.directory.next_rows(block_cache_bytes)?;
+        let mut next = Self::over(database, Arc::clone(&self.directory), true)?;
+        // Until the switch nobody relies on them; the switch makes all of it durable at once.
+        next.durability = PersistMode::Buffer;
+        Ok((name, next))
+    }
+
+    /// What is written from now on is durable by itself, as in the trees before them.
+    pub(super) fn durable_like(&mut self, other: &Self) {
+        self.durability = other.durability;
+    }
+
+    fn over(database: Database, directory: Arc<Directory>, fsync: bool) -> Result<Self, OpenError> {
         let mut tables = Vec::with_capacity(Table::ALL.len());
         for table in Table::ALL {
             let tree = database.keyspace(table.name(), KeyspaceCreateOptions::default);
             tables.push((table, tree.map_err(|error| directory.rows_error(&error))?));
         }
         // fdatasync is enough: it also writes what of a file's metadata is needed to find the data.
-        let durability = if options.fsync { PersistMode::SyncData } else { PersistMode::Buffer };
+        let durability = if fsync { PersistMode::SyncData } else { PersistMode::Buffer };
         Ok(Self {
             tables,
             database,
             durability,
             #[cfg(test)]
             before_sync: Default::default(),
-            _directory: directory,
+            alive: Arc::default(),
+            directory,
         })
+    }
+
+    /// What is gone once these are, files closed.
+    pub(super) fn alive(&self) -> Weak<()> {
+        Arc::downgrade(&self.alive)
+    }
+
+    /// The directory that they lie in.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     fn tree(&self, table: Table) -> &Keyspace {
@@ -104,8 +136,36 @@ impl Trees {
 
     /// Every row of a table as it is now, in order of keys. Holds one row at a time, and ends after the first block that
     /// cannot be read; a damaged row is an error in its place, and the next follows.
-    pub(super) fn rows(&self, table: Table) -> impl Iterator<Item = RowResult> + Send + use<> {
-        self.tree(table).iter().map(move |entry| parse(table, entry))
+    /// Holds the trees, whose files may otherwise be taken away under it.
+    pub(super) fn rows(self: &Arc<Self>, table: Table) -> impl Iterator<Item = RowResult> + Send + use<> {
+        let held = Arc::clone(self);
+        self.tree(table).iter().map(move |entry| {
+            let _held = &held;
+            parse(table, entry)
+        })
+    }
+
+    /// What all tables hold at this moment, whatever is written later.
+    pub(super) fn freeze(&self) -> fjall::Snapshot {
+        self.database.snapshot()
+    }
+
+    /// Every row of a table as it was then, in order of keys.
+    pub(super) fn frozen_rows(&self, then: &fjall::Snapshot, table: Table) -> impl Iterator<Item = RowResult> + use<> {
+        then.iter(self.tree(table)).map(move |entry| parse(table, entry))
+    }
+
+    /// What is written from now on is durable only with `persist`, or not.
+    pub(super) fn durable_at_once(&mut self, at_once: bool) {
+        self.durability = if at_once { PersistMode::SyncData } else { PersistMode::Buffer };
+    }
+
+    /// The places of all rows of a table as it is now, in order, without what lies there.
+    pub(super) fn places(&self, table: Table) -> impl Iterator<Item = Result<Key, StoreError>> + use<> {
+        self.tree(table).iter().map(move |entry| {
+            let place = entry.key().map_err(|error| read_error(table, &error))?;
+            layout::parse_key(table, &place).ok_or_else(|| layout::damaged(table))
+        })
     }
 
     /// Makes a round durable, then lets readers see it. One sync, however many rows.

@@ -1,15 +1,24 @@
-//! `onefold doctor`: reads every row of a data directory that no server is using, and says what it found.
+//! `onefold doctor`: reads every row of a data directory that no server is using, and says what it found. With `--purge`
+//! it also rewrites the files, so that nothing deleted is left in them.
 
 use super::output::{Failure, Output, table};
 use crate::config::Config;
 use crate::{receipts, root_key};
-use onefold_engines::embedded::TableCheck;
+use onefold_engines::embedded::{Purged, TableCheck};
 use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// What may be asked of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// Rewrite the files so that no deleted byte is left in them; refused where rows are damaged
+    #[arg(long)]
+    purge: bool,
+}
+
 /// Checks the data directory that the settings name. Fails where it finds damage, or cannot look.
-pub(super) fn run(config: &Config, output: Output) -> Result<(), Failure> {
+pub(super) fn run(args: &DoctorArgs, config: &Config, output: Output) -> Result<(), Failure> {
     let Some(data) = config.engine.data() else {
         return Err(Failure::new("doctor.no_directory", "the memory engine has no data directory to check"));
     };
@@ -18,36 +27,56 @@ pub(super) fn run(config: &Config, output: Output) -> Result<(), Failure> {
         let text = format!("{} is not a data directory of onefold; say which with --data DIR", data.display());
         return Err(Failure::new("doctor.no_directory", &text));
     }
-    let tables = check(data)?;
-    let warnings = warnings(data);
-    report(data, &tables, &warnings, output)
+    let store = open(data)?;
+    let tables = store.check().map_err(|error| Failure::new("doctor.cannot_read", &error.to_string()))?;
+    let good = tables.iter().all(|table| table.damaged == 0);
+    let purged = if args.purge && good { Some(purge(&store)?) } else { None };
+    report(&Found { data, tables, warnings: warnings(data), purged, purge_refused: args.purge && !good }, output)
 }
 
-fn check(data: &Path) -> Result<Vec<TableCheck>, Failure> {
+/// All that there is to say.
+struct Found<'a> {
+    data: &'a Path,
+    tables: Vec<TableCheck>,
+    warnings: Vec<String>,
+    purged: Option<Purged>,
+    purge_refused: bool,
+}
+
+fn purge(store: &Embedded) -> Result<Purged, Failure> {
+    store.purge_files().map_err(|error| Failure::new("doctor.not_purged", &error.to_string()))
+}
+
+fn open(data: &Path) -> Result<Embedded, Failure> {
     let options = EmbeddedOptions { cache_bytes: 1 << 20, ..EmbeddedOptions::default() };
-    let store = Embedded::open(data, options).map_err(|error| match error {
+    Embedded::open(data, options).map_err(|error| match error {
         OpenError::InUse { .. } => {
             let text = format!("{} is in use by a running server; stop it first, then look again", data.display());
             Failure::new("doctor.in_use", &text)
         }
         error => Failure::new("doctor.cannot_open", &error.to_string()),
-    })?;
-    store.check().map_err(|error| Failure::new("doctor.cannot_read", &error.to_string()))
+    })
 }
 
-fn report(data: &Path, tables: &[TableCheck], warnings: &[String], output: Output) -> Result<(), Failure> {
-    let damaged: u64 = tables.iter().map(|table| table.damaged).sum();
-    let verdict = match damaged {
+fn report(found: &Found<'_>, output: Output) -> Result<(), Failure> {
+    let damaged: u64 = found.tables.iter().map(|table| table.damaged).sum();
+    let mut text = vec![found.data.display().to_string(), rows(&found.tables)];
+    text.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
+    text.push(match damaged {
         0 => "No damage found.".to_owned(),
         n => format!("{n} damaged rows. Restore a backup of this directory; what is damaged is never served."),
-    };
-    let mut text = vec![data.display().to_string(), rows(tables)];
-    text.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
-    text.push(verdict);
-    let status = if damaged == 0 { "good" } else { "damaged" };
+    });
+    text.extend(found.purge_refused.then(|| "Not purged: the damaged rows would be lost for good.".to_owned()));
+    text.extend(found.purged.map(|done| {
+        format!(
+            "Purged: {} rows copied, {} bytes before, {} after; nothing deleted is left.",
+            done.rows, done.before, done.after
+        )
+    }));
     let json = json!({
-        "data": data, "status": status, "damaged": damaged, "warnings": warnings,
-        "tables": tables.iter().map(table_json).collect::<Vec<_>>(),
+        "data": found.data, "status": if damaged == 0 { "good" } else { "damaged" }, "damaged": damaged,
+        "warnings": found.warnings, "tables": found.tables.iter().map(table_json).collect::<Vec<_>>(),
+        "purged": found.purged.map(|done| json!({ "rows": done.rows, "before": done.before, "after": done.after })),
     });
     match damaged {
         0 => output.done(&text.join("\n"), &json),

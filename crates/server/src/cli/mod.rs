@@ -16,6 +16,7 @@ mod receipt;
 mod rehearsal;
 mod serve;
 mod strategy;
+mod suppressions;
 mod tls;
 mod token;
 
@@ -91,6 +92,8 @@ enum Command {
     Catalogue(catalogue::CatalogueArgs),
     /// Values that name nobody
     Blocked(blocked::BlockedArgs),
+    /// Identifiers of deleted people that may not be written again
+    Suppression(suppressions::SuppressionArgs),
     /// Records and links that were refused
     Refused(blocked::RefusedArgs),
     /// Bind client certificates to organisations, list and unbind them
@@ -102,7 +105,7 @@ enum Command {
     /// Print the settings that hold, secrets masked
     Config,
     /// Check a data directory that no server is using
-    Doctor,
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -145,12 +148,13 @@ impl Cli {
             Some(Command::Identity(args)) => args.run(&common, output),
             Some(Command::Catalogue(args)) => args.run(&common, output),
             Some(Command::Blocked(args)) => args.run(&common, output),
+            Some(Command::Suppression(args)) => args.run(&common, output),
             Some(Command::Refused(args)) => args.run(&common, output),
             Some(Command::Certificate(args)) => args.run(&common, output),
             Some(Command::Tls(args)) => args.run(output),
             Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
-            Some(Command::Doctor) => doctor::run(&common.load(&[])?, output),
+            Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }
 }

@@ -56,6 +56,10 @@ pub struct Server {
     pub max_connections: u32,
     /// Requests under way at once.
     pub max_in_flight: u32,
+    /// Milliseconds that every call waits for a processor before some are refused.
+    pub processor_queue_ms: u32,
+    /// Milliseconds that every call waits for the store before some are refused.
+    pub store_queue_ms: u32,
     /// Milliseconds for a head.
     pub head_timeout_ms: u64,
     /// Milliseconds for a body.
@@ -78,6 +82,8 @@ pub enum Engine {
         data: PathBuf,
         /// MiB of rows kept in memory.
         cache_mib: u32,
+        /// Seconds after which no file holds what was deleted.
+        purge_seconds: u32,
     },
     /// Nowhere: gone when the process ends.
     Memory {},
@@ -178,6 +184,8 @@ impl Config {
         };
         within("server.max_connections", server.max_connections.into(), 1..=1_000_000);
         within("server.max_in_flight", server.max_in_flight.into(), 1..=1_000_000);
+        within("server.processor_queue_ms", server.processor_queue_ms.into(), 0..=60_000);
+        within("server.store_queue_ms", server.store_queue_ms.into(), 0..=60_000);
         within("server.head_timeout_ms", server.head_timeout_ms, 10..=600_000);
         within("server.body_timeout_ms", server.body_timeout_ms, 10..=600_000);
         within("server.write_timeout_ms", server.write_timeout_ms, 10..=600_000);
@@ -196,8 +204,9 @@ impl Config {
         within("token.per_second", self.token.per_second.into(), 0..=1_000_000);
         within("token.per_minute", self.token.per_minute.into(), 0..=60_000_000);
         within("sweep.every_ms", self.sweep.every_ms, 100..=3_600_000);
-        if let Engine::Embedded { cache_mib, .. } = self.engine {
+        if let Engine::Embedded { cache_mib, purge_seconds, .. } = self.engine {
             within("engine.cache_mib", cache_mib.into(), 1..=1_048_576);
+            within("engine.purge_seconds", purge_seconds.into(), 2..=31_536_000);
         }
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());

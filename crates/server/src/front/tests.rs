@@ -12,8 +12,13 @@ use onefold_core::service::orgs::NewOrg;
 use onefold_engines::Memory;
 
 async fn front() -> Front {
+    front_with("").await
+}
+
+async fn front_with(settings: &str) -> Front {
     let service = Service::open(Arc::new(Memory::new()), Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
-    let config = Config::load(&[Layer::document("test", "[engine]\nkind = 'memory'")]).unwrap();
+    let config = Layer::document("test", &format!("[engine]\nkind = 'memory'\n{settings}"));
+    let config = Config::load(&[config]).unwrap();
     let front = crate::front(Arc::new(App::new(service.unwrap(), config, "root_of_the_test")));
     for id in [7, 8] {
         let (id, regions) = (OrgId::new(id).ok(), vec!["EU".parse().unwrap()]);
@@ -96,4 +101,25 @@ async fn a_connection_is_known_by_the_key_of_each_request_and_only_while_it_is_v
     assert_eq!(status(&first.secret).await, 200);
     revoke(&front, first.key.id).await;
     assert_eq!(status(&first.secret).await, 401);
+}
+
+#[tokio::test]
+async fn when_too_many_wait_for_the_store_a_write_is_refused_and_fetches_and_probes_are_not() {
+    let front = front_with("[server]\nmax_in_flight = 1").await;
+    let (reader, writer) = (key(&front, 7, Scope::ProfileRead).await, key(&front, 7, Scope::ProfileWrite).await);
+    let body = r#"{"orgId":7,"region":"EU","ids":{"user_id":"somebody"},"upsert":{}}"#;
+    let write =
+        || Request::post("/cdp/v1/users").header("apikey", &writer.secret).header("content-type", "application/json");
+    let write = async || front.answer(write().body(Body::from(body)).unwrap()).await;
+    let waits = front.app.overload.enter();
+    let refused = write().await;
+    assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (503, true));
+    assert!(String::from_utf8_lossy(&told(refused).await.2).contains("server.overloaded"));
+    let somebody = NOBODY.replace("nobody", "somebody");
+    let fetched = told(front.answer(search(&reader.secret, &somebody)).await).await;
+    assert_eq!((fetched.0, &*fetched.2), (200, &b"[]"[..]), "nothing was done");
+    let probe = Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(front.answer(probe).await.status(), 200);
+    drop(waits);
+    assert_eq!(write().await.status(), 200);
 }

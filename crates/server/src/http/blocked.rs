@@ -67,7 +67,7 @@ pub async fn list(
     let asked = Asked::of(query.as_deref())?;
     who.check_org(id)?;
     app.service.org(id).await?;
-    let rows = app.service.blocked(id, asked.after.map(|BlockedId(hash)| hash), asked.limit + 1).await?;
+    let rows = app.service.blocked(id, asked.after.map(|HashId(hash)| hash), asked.limit + 1).await?;
     let rows = rows.iter().map(|(hash, value)| (hex(&hash.0), blocked_view(*hash, value)));
     wire::answer(StatusCode::OK, &page(rows, asked.limit))
 }
@@ -82,7 +82,7 @@ pub async fn lift(
     let id = org_id(&org)?;
     who.check_org(id)?;
     app.service.org(id).await?;
-    let BlockedId(hash) = blocked.parse().map_err(|()| Error::from(Code::BlockedUnknown))?;
+    let HashId(hash) = blocked.parse().map_err(|()| Error::from(Code::BlockedUnknown))?;
     let value = app.service.blocked_value(id, hash).await?.ok_or(Error::from(Code::BlockedUnknown))?;
     let tenant = app.service.tenant(id, Arc::new(app.service.rules(id).await?));
     tenant.lift_block(value.region, hash).await?;
@@ -101,7 +101,8 @@ pub async fn lift_value(
     let body = body::read(&app, &head.headers, body, BODY_BYTES).await?;
     let body = json::parse(&body)?;
     who.check_org(id)?;
-    let (region, identifier) = named(&body, &app.service.org(id).await?)?;
+    let (region, identifier) = value_in(&body, &app.service.org(id).await?, false)?;
+    let region = region.ok_or_else(|| Problem::fault("a value without faults lacks its region"))?;
     let tenant = app.service.tenant(id, Arc::new(app.service.rules(id).await?));
     match tenant.lift_block_of(region, &identifier).await? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -127,7 +128,7 @@ pub async fn refused(
 }
 
 /// A page of what was read, one more than asked for if there is more, each with the cursor that continues after it.
-fn page<T>(rows: impl Iterator<Item = (String, T)>, limit: u16) -> ListView<T> {
+pub(super) fn page<T>(rows: impl Iterator<Item = (String, T)>, limit: u16) -> ListView<T> {
     let (mut cursors, mut items): (Vec<String>, Vec<T>) = rows.unzip();
     let more = items.len() > usize::from(limit);
     items.truncate(limit.into());
@@ -135,11 +136,11 @@ fn page<T>(rows: impl Iterator<Item = (String, T)>, limit: u16) -> ListView<T> {
     ListView { items, next: cursors.pop().filter(|_| more) }
 }
 
-/// Names a blocked value: its keyed hash.
+/// Names a value that the server does not know any more, or should not tell: its keyed hash.
 #[derive(Clone, Copy)]
-struct BlockedId(RowHash);
+pub(super) struct HashId(pub(super) RowHash);
 
-impl FromStr for BlockedId {
+impl FromStr for HashId {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
         let bytes = unhex(text).ok_or(())?;
@@ -158,7 +159,7 @@ impl FromStr for RefusedAt {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text
@@ -235,8 +236,8 @@ fn texts(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Vec<Box<str
     texts
 }
 
-/// `{region, kind, value}`.
-fn named(body: &Json<'_>, org: &Org) -> Result<(Region, Identifier), Problem> {
+/// `{region, kind, value}`; the region may be left out where all of them may be meant.
+pub(super) fn value_in(body: &Json<'_>, org: &Org, everywhere: bool) -> Result<(Option<Region>, Identifier), Problem> {
     let mut faults = Faults::new();
     let (mut region, mut kind, mut value) = (None, None, None);
     for (name, json) in faults.root(body) {
@@ -248,7 +249,10 @@ fn named(body: &Json<'_>, org: &Org) -> Result<(Region, Identifier), Problem> {
         }
     }
     let place = &Place::ROOT.member("region");
-    let region = fields::required(&mut faults, region, place);
+    let region = match region {
+        None | Some(Json::Null) if everywhere => None,
+        region => fields::required(&mut faults, region, place),
+    };
     let region = region.and_then(|json| fields::region(&mut faults, json, place, org));
     let place = &Place::ROOT.member("kind");
     let kind = fields::required(&mut faults, kind, place).and_then(|json| faults.text(json, place));
@@ -257,5 +261,6 @@ fn named(body: &Json<'_>, org: &Org) -> Result<(Region, Identifier), Problem> {
     let value = fields::required(&mut faults, value, place).and_then(|json| faults.text(json, place));
     let identifier = kind.zip(value).and_then(|(kind, value)| faults.parsed(Identifier::new(kind, value), place));
     faults.check()?;
-    region.zip(identifier).ok_or_else(|| Problem::fault("a value without faults lacks a member"))
+    let identifier = identifier.ok_or_else(|| Problem::fault("a value without faults lacks a member"))?;
+    Ok((region, identifier))
 }

@@ -34,7 +34,7 @@ pub async fn delete(
     let draft = Draft::read(&json::parse(&body)?, &caller)?;
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "delete"), &body, "")?;
     caller.check_org(draft.org)?;
-    let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key };
+    let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key, suppress: draft.suppress };
     let deleted = caller.tenant(&app).delete(&delete).await?;
     let mut response = match Prefer::of(&head.headers).minimal {
         Some(true) => StatusCode::NO_CONTENT.into_response(),
@@ -66,12 +66,14 @@ struct Draft {
     /// The values as sent, in the order of `sought`.
     values: Vec<String>,
     notify: bool,
+    suppress: bool,
 }
 
 impl Draft {
     fn read(body: &Json<'_>, caller: &Caller) -> Result<Self, Problem> {
         let mut faults = Faults::new();
-        let (mut org, mut region, mut ids, mut notify) = (None, None, None, false);
+        let (mut org, mut region, mut ids) = (None, None, None);
+        let (mut notify, mut suppress) = (false, false);
         for (name, value) in faults.root(body) {
             let place = &Place::ROOT.member(name);
             match (&**name, value) {
@@ -80,11 +82,7 @@ impl Draft {
                 ("ids", value) => ids = Some(value),
                 ("sendEmailNotification" | "suppress", Json::Null) => {}
                 ("sendEmailNotification", value) => notify = faults.boolean(value, place).unwrap_or(false),
-                ("suppress", value) => {
-                    if faults.boolean(value, place) == Some(true) {
-                        faults.not_yet(place);
-                    }
-                }
+                ("suppress", value) => suppress = faults.boolean(value, place).unwrap_or(false),
                 _ => faults.unknown(place),
             }
         }
@@ -95,7 +93,7 @@ impl Draft {
         let (sought, values) = sought(&mut faults, ids);
         faults.check()?;
         match (org, region) {
-            (Some(org), Some(region)) => Ok(Self { org, region, sought, values, notify }),
+            (Some(org), Some(region)) => Ok(Self { org, region, sought, values, notify, suppress }),
             _ => Err(Problem::fault("a delete without faults lacks a member")),
         }
     }

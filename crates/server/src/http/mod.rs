@@ -21,6 +21,7 @@ pub mod search;
 mod server_keys;
 pub mod split;
 pub mod strategy;
+pub mod suppressions;
 pub mod upsert;
 mod wire;
 
@@ -104,6 +105,11 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, "/admin/v1/orgs/{orgId}/blocked/_lift", Needs::Admin, || post(blocked::lift_value)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/blocked/{blockedId}", Needs::Admin, || delete(blocked::lift)),
     route(Method::GET, "/admin/v1/orgs/{orgId}/refused", Needs::Admin, || get(blocked::refused)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/suppressions", Needs::Admin, || get(suppressions::list)),
+    route(Method::POST, "/admin/v1/orgs/{orgId}/suppressions/_lift", Needs::Admin, || post(suppressions::lift_value)),
+    route(Method::DELETE, "/admin/v1/orgs/{orgId}/suppressions/{suppressionId}", Needs::Admin, || {
+        delete(suppressions::lift)
+    }),
     route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_explain", Needs::Admin, || post(explain::administered)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_split", Needs::Admin, || post(split::administered)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/identity/_lift", Needs::Admin, || post(split::lift)),

@@ -26,6 +26,7 @@ fn url(route: &Route) -> String {
         .replace("{orgId}", &ORG.to_string())
         .replace("/{keyId}", key)
         .replace("{blockedId}", "00112233445566778899aabbccddeeff")
+        .replace("{suppressionId}", "00112233445566778899aabbccddeeff")
         .replace("{fingerprint}", &"0".repeat(64))
         .replace("{deletionId}", "d")
         .replace("{writeKey}", "w")
@@ -48,6 +49,7 @@ fn call(world: &World, route: &Route) -> Call {
         "/admin/v1/orgs/{orgId}/identity/_split" => json!({"region": "EU", "ucid": UCIDS[0], "linkedUcid": UCIDS[1]}),
         "/admin/v1/orgs/{orgId}/identity/_lift" => json!({"region": "EU", "ucid": UCIDS[0], "otherUcid": UCIDS[1]}),
         "/admin/v1/orgs/{orgId}/blocked/_lift" => json!({"region": "EU", "kind": "email", "value": "e"}),
+        "/admin/v1/orgs/{orgId}/suppressions/_lift" => json!({"kind": "email", "value": "e"}),
         "/admin/v1/orgs" => json!({"name": "new"}),
         "/admin/v1/orgs/{orgId}" => json!({"name": "other"}),
         "/admin/v1/orgs/{orgId}/keys" => json!({"name": "new", "scopes": ["profile.read"]}),

@@ -11,12 +11,16 @@ async fn with_a_shop() -> World {
 
 async fn shared(kind: &str, value: &str) -> World {
     let world = world().await;
-    for n in 0..103 {
+    share(&world, kind, value, 0..103).await;
+    world
+}
+
+async fn share(world: &World, kind: &str, value: &str, by: std::ops::Range<usize>) {
+    for n in by {
         world.clock.advance(1);
         let ids = json!({"user_id": format!("u{n}"), kind: value});
         world.write(json!({"ids": ids})).header("prefer", "return=minimal").await.no_content();
     }
-    world
 }
 
 async fn list(world: &World) -> serde_json::Value {
@@ -72,4 +76,18 @@ async fn a_value_and_its_hashes_are_blocked_and_lifted_together() {
     world.call(Method::DELETE, &format!("{ADMIN}/blocked/{id}")).await.no_content();
     assert_eq!(list(&world).await["items"], json!([]), "in all of its writings");
     world.find("email", "INFO@example.org").await.ok();
+}
+
+#[tokio::test]
+async fn whom_a_lifted_value_had_met_counts_no_more() {
+    let world = world().await;
+    let kinds = json!([{"kind": "user_id", "class": "primary"}, {"kind": "household", "class": "secondary"}]);
+    world.admin(Method::PUT, "/strategy", json!({"mode": "custom", "kinds": kinds})).await.ok();
+    share(&world, "household", "h1", 0..102).await;
+    let id = list(&world).await["items"][0]["blockedId"].as_str().unwrap().to_owned();
+    world.call(Method::DELETE, &format!("{ADMIN}/blocked/{id}")).await.no_content();
+    share(&world, "household", "h1", 102..203).await;
+    assert_eq!(list(&world).await["items"], json!([]), "a hundred and one others share it");
+    share(&world, "household", "h1", 203..205).await;
+    assert_eq!(list(&world).await["items"][0]["kind"], "household", "one more, and it names nobody again");
 }

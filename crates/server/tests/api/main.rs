@@ -34,6 +34,7 @@ mod search;
 mod server_keys;
 mod split;
 mod strategy;
+mod suppressions;
 mod times;
 mod util;
 mod write;

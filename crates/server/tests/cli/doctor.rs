@@ -92,3 +92,71 @@ fn a_root_key_that_others_may_read_is_pointed_out() {
     assert_eq!(ran.status, 0, "it is no damage");
     assert!(ran.json()["warnings"][0].as_str().unwrap().contains("chmod 600"), "{ran:?}");
 }
+
+/// Whether a file below has these bytes. A file may go while the server is at work. By grep: the journals are long and
+/// hollow.
+fn holds(dir: &Path, bytes: &str) -> bool {
+    let grep = std::process::Command::new("grep").args(["-r", "-s", "-q", "-a", "-F", bytes]).arg(dir).status();
+    grep.unwrap().code() == Some(0)
+}
+
+const MARKER: &str = "marker-of-somebody-who-wants-to-go";
+
+/// Writes somebody with the marker and somebody without, deletes the first, and gives a call that finds the second.
+fn write_and_delete(server: &Server) -> impl Fn(&Server) -> u16 + use<> {
+    let org = server.json(&["org", "create", "--name", "Acme"])["orgId"].as_u64().unwrap();
+    let scopes = "profile.read,profile.write,profile.delete";
+    let key = server.json(&["key", "create", "--org", &org.to_string(), "--name", "k", "--scopes", scopes]);
+    let key = key["apikey"].as_str().unwrap().to_owned();
+    for (user, note) in [("u1", MARKER), ("u2", "stays")] {
+        let body = format!(
+            r#"{{"orgId":{org},"region":"EU","ids":{{"user_id":"{user}"}},"upsert":{{"profile":{{"note":"{note}"}}}}}}"#
+        );
+        assert_eq!(http(&server.url, "POST", "/cdp/v1/users", &key, &body), 200);
+    }
+    let body = format!(r#"{{"orgId":{org},"region":"EU","ids":{{"user_id":["u1"]}}}}"#);
+    assert_eq!(http(&server.url, "POST", "/cdp/v1/users/_delete", &key, &body), 200);
+    move |server| {
+        let find = |user| format!(r#"{{"orgId":{org},"search":{{"user_id":["{user}"]}}}}"#);
+        assert_eq!(http(&server.url, "POST", "/cdp/v1/users/_search", &key, &find("u1")), 404);
+        http(&server.url, "POST", "/cdp/v1/users/_search", &key, &find("u2"))
+    }
+}
+
+#[test]
+fn a_purge_leaves_nothing_deleted_in_any_file() {
+    let dir = directory();
+    let server = Server::start(dir.path(), &[]);
+    let find = write_and_delete(&server);
+    assert!(server.stop().success());
+    assert!(holds(dir.path(), MARKER), "before");
+    let ran = run(onefold(dir.path()).args(["doctor", "--purge", "--json"]));
+    assert!(ran.status == 0 && ran.json()["purged"]["rows"].as_u64() > Some(3), "{ran:?}");
+    assert!(!holds(dir.path(), MARKER), "after");
+    assert!(!dir.path().join("data/STALE").exists());
+    let server = Server::start(dir.path(), &[]);
+    assert_eq!(find(&server), 200);
+}
+
+#[test]
+fn a_running_server_takes_deleted_bytes_off_the_disk_in_time() {
+    let dir = directory();
+    let start = |seconds: &str| {
+        let mut command = onefold(dir.path());
+        command.args(["serve", "--listen", "127.0.0.1:0"]).env("ONEFOLD__ENGINE__PURGE_SECONDS", seconds);
+        Server::started(command, dir.path())
+    };
+    let server = start("86400");
+    let find = write_and_delete(&server);
+    assert!(holds(dir.path(), MARKER), "before");
+    drop(server); // Killed; the next one knows of it all the same.
+    let server = start("2");
+    let until = std::time::Instant::now() + PATIENCE;
+    while holds(dir.path(), MARKER) || dir.path().join("data/STALE").exists() {
+        assert!(std::time::Instant::now() < until, "still there");
+        assert_eq!(find(&server), 200, "answers go on");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    drop(server);
+    assert_eq!(find(&start("2")), 200);
+}

@@ -1,4 +1,4 @@
-//! `onefold strategy|identity|catalogue|blocked|refused …`.
+//! `onefold strategy|identity|catalogue|blocked|suppression|refused …`.
 
 use crate::util::*;
 use serde_json::{Value, json};
@@ -136,6 +136,36 @@ fn the_catalogue_and_the_blocked_values_are_shown_and_replaced() {
     assert_eq!(server.run(&by_value).json()["code"], "blocked.unknown");
     assert_eq!(server.run(&["blocked", "lift", "--org", "1"]).status, 2);
     assert_eq!(server.json(&["refused", "list", "--org", "1", "--limit", "5"]), json!({"items": [], "next": null}));
+}
+
+#[test]
+fn what_was_deleted_for_good_is_listed_and_lifted() {
+    let dir = directory();
+    let server = Server::start(dir.path(), &[]);
+    let scopes = "profile.write,profile.delete";
+    let key = server.json(&["key", "create", "--org", "1", "--name", "web", "--scopes", scopes]);
+    let post = |path: &str, body: &str| http(&server.url, "POST", path, key["apikey"].as_str().unwrap(), body);
+    let write = r#"{"orgId":1,"region":"EU","ids":{"user_id":"j","card":"c"},"upsert":{}}"#;
+    assert_eq!(post("/cdp/v1/users", write), 200);
+    let delete = r#"{"orgId":1,"region":"EU","ids":{"user_id":["j"]},"suppress":true}"#;
+    assert_eq!(post("/cdp/v1/users/_delete", delete), 200);
+    assert_eq!(post("/cdp/v1/users", write), 400);
+    let listed = server.json(&["suppression", "list", "--org", "1"]);
+    let items = listed["items"].as_array().unwrap();
+    let card = items.iter().find(|item| item["kind"] == "card").unwrap();
+    let text = server.run(&["suppression", "list", "--org", "1"]);
+    assert!(text.stdout.contains("SUPPRESSED AT") && text.stdout.contains("user_id"), "{text:?}");
+    let id = card["suppressionId"].as_str().unwrap();
+    let by_id = ["suppression", "lift", "--org", "1", "--id", id];
+    assert_eq!(server.json(&by_id), json!({"suppressionId": id, "lifted": true}));
+    assert_eq!(server.run(&by_id).status, 1);
+    assert_eq!(post("/cdp/v1/users", write), 400, "the other one still is");
+    server.json(&["suppression", "lift", "--org", "1", "--value", "user_id=j"]);
+    assert_eq!(post("/cdp/v1/users", write), 200);
+    let again = server.run(&["suppression", "lift", "--org", "1", "--value", "user_id=j", "--region", "EU", "--json"]);
+    assert_eq!((again.status, &again.json()["code"]), (1, &json!("suppression.unknown")));
+    assert_eq!(server.run(&["suppression", "lift", "--org", "1", "--value", "j"]).status, 2);
+    assert_eq!(server.run(&["suppression", "lift", "--org", "1"]).status, 2);
 }
 
 #[test]

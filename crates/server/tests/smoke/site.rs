@@ -90,10 +90,11 @@ impl Site {
     }
 }
 
-/// The command that serves `data` in this directory. It sweeps often, so that some kills hit it.
+/// The command that serves `data` in this directory. It sweeps and purges often, so that some kills hit that.
 pub fn serve(dir: &Path) -> Command {
     let mut command = onefold(dir);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--no-demo"]).env("ONEFOLD__SWEEP__EVERY_MS", "150");
+    command.args(["serve", "--listen", "127.0.0.1:0", "--no-demo"]);
+    command.envs([("ONEFOLD__SWEEP__EVERY_MS", "150"), ("ONEFOLD__ENGINE__PURGE_SECONDS", "2")]);
     command
 }
 

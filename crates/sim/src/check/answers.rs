@@ -5,14 +5,13 @@ use super::row::number_in;
 use super::watch::{Unit, Watch};
 use super::{Check, Wrong};
 use crate::model::Shown;
-use crate::ops::{Asking, Condition, Realm, Sought, Upsert};
+use crate::ops::{Asking, Condition, Realm, Sought};
 use onefold_core::error::{Code, Error, Kind};
 use onefold_core::id::{Region, Ucid};
 use onefold_core::service::erase::Deleted;
 use onefold_core::service::fetch::Found;
 use onefold_core::service::sweep::Swept;
 use onefold_core::service::upsert::Written;
-use onefold_core::strategy::Class;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -30,11 +29,15 @@ impl Check {
     /// An operation answered.
     pub(crate) fn answers(&mut self, op: usize, answer: &Answer, rows: impl FnOnce() -> Vec<RowBytes>) {
         let Some(watch) = self.no_longer_watched(op) else { return };
+        self.lift_ends(op, matches!(answer, Answer::Lift(Ok(()))));
         let result = match answer {
             Answer::Upsert(Ok(written)) => self.written(&watch, written),
             Answer::Upsert(Err(error)) => self.not_written(&watch, error),
             Answer::Fetch(Ok(found)) => found_right(&watch, found).and_then(|()| self.parted(&watch, found)),
-            Answer::Delete(Ok(deleted)) => self.deleted(&watch, deleted).and_then(|()| self.nothing_left(&rows())),
+            Answer::Delete(Ok(deleted)) => {
+                self.told_suppressed(watch.first);
+                self.deleted(&watch, deleted).and_then(|()| self.nothing_left(&rows()))
+            }
             Answer::Delete(Err(error)) => self.not_deleted(&watch, error),
             Answer::Fetch(Err(error)) | Answer::Sweep(Err(error)) | Answer::Lift(Err(error)) => {
                 is_no_fault_of_ours(error)
@@ -76,7 +79,8 @@ impl Check {
             Code::StoreUnavailable => true,
             Code::Erased => watch.erased.is_some(),
             Code::UnknownUcid => watch.unknown,
-            Code::NoUsableIdentifier => self.is_unusable(plan),
+            Code::NoUsableIdentifier => watch.unusable,
+            Code::Suppressed => watch.refused,
             Code::UcidConflict => plan.ucid.is_some() && !self.config.literal,
             Code::WouldLink => plan.condition != Condition::None && watch.named.len() > 1,
             Code::IdempotencyMismatch => self.is_contested(watch.first),
@@ -89,11 +93,6 @@ impl Check {
             _ => false,
         };
         if reason { Ok(()) } else { Err(format!("{}: for no reason", error.code.as_str())) }
-    }
-
-    /// Whether a record has no identifier that may be looked up.
-    fn is_unusable(&self, plan: &Upsert) -> bool {
-        plan.ids.iter().all(|id| self.is_blocked(*id) || self.rule_of(*id).class == Class::Disabled)
     }
 
     /// A split that is said to be done shows two people, unless one was deleted or they may meet again.

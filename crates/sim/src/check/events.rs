@@ -137,8 +137,10 @@ impl Check {
         if let Some(id) = missing.filter(|_| !self.may_stay(realm, root, first)) {
             return Err(format!("identifier {id} of its record was not attached"));
         }
+        self.brings_nobody_back(realm, &plan.ids, &new)?;
+        let left_out: Vec<Id> = plan.ids.iter().copied().filter(|id| self.may_be_suppressed(realm, *id)).collect();
         let people = self.people_of(realm);
-        for id in &plan.ids {
+        for id in plan.ids.iter().filter(|id| !left_out.contains(id)) {
             if let Some(held) = seen.ids.get(id) {
                 // The write's own profile, if that held it before; the row shows the first of several.
                 let own = Some(&tile).filter(|tile| people.told.get(id).is_some_and(|told| told.contains(tile)));
@@ -261,7 +263,9 @@ impl Check {
             return self.erase_unasked(realm, root, old, erased);
         };
         let asked = self.asked.get(&first).ok_or("erased by nobody")?.clone();
-        let Asking::Delete(sought, _) = &asked.what else { return Err("erased by what is not a delete".into()) };
+        let Asking::Delete(sought, _, for_good) = &asked.what else {
+            return Err("erased by what is not a delete".into());
+        };
         let people = self.people_of(realm);
         let person = people.persons.get(&root).cloned().unwrap_or_default();
         // Also what had expired is listed, and tells whose it was.
@@ -279,9 +283,16 @@ impl Check {
             return Err("erased at a moment before the last that was said".into());
         }
         let gone = people.erase(root, erased.at);
-        for id in listed {
-            let last = people.erased.entry(id).or_default();
+        for id in &listed {
+            let last = people.erased.entry(*id).or_default();
             *last = erased.at.max(*last);
+        }
+        if *for_good {
+            let found = sought.iter().filter_map(|sought| if let Sought::Id(id) = sought { Some(*id) } else { None });
+            let found: Vec<Id> = found.filter(|id| gone.holds(*id).is_some()).collect();
+            self.suppresses(realm, first, &listed.iter().copied().chain(found).collect(), erased)?;
+        } else if !erased.suppress.is_empty() {
+            return Err("erased for good, and nobody asked for that".into());
         }
         self.erasers.insert(self.sender);
         self.erased_by.extend(gone.ids.keys().chain(gone.former.keys()).map(|id| ((realm, *id), first)));

@@ -12,6 +12,7 @@ mod oracle;
 pub(crate) mod rest;
 mod row;
 mod rules;
+mod suppressed;
 mod watch;
 
 pub(crate) use answers::Answer;
@@ -81,6 +82,10 @@ pub(crate) struct Check {
     foretold: BTreeMap<usize, oracle::Foretold>,
     /// Whether an operation ended half done, so that not all can be foretold any more.
     disturbed: bool,
+    /// What may not be written again.
+    suppressed: suppressed::Suppressed,
+    /// Whether the harness itself writes by now.
+    closed: bool,
     /// For whose records people became one.
     pub(crate) links: Vec<usize>,
     /// What each identifier showed when everything came to rest first.
@@ -121,6 +126,8 @@ impl Check {
             lifted: false,
             foretold: BTreeMap::new(),
             disturbed: false,
+            suppressed: suppressed::Suppressed::default(),
+            closed: false,
             links: Vec::new(),
             at_rest: BTreeMap::new(),
             wrong: None,
@@ -147,6 +154,9 @@ impl Check {
 
     /// A row was written.
     pub(crate) fn lands(&mut self, key: &Key, value: &Bytes) {
+        if self.closed {
+            return;
+        }
         self.sender = self.senders.get(&(value.as_ptr() as usize)).copied().unwrap_or(usize::MAX);
         let result = match place_of(key) {
             Some((realm, ucid)) => self.lands_profile(realm, ucid, value),
@@ -201,6 +211,7 @@ impl Check {
             watch.units.clone_from(past);
         }
         self.lifted |= matches!(asked.what, Asking::Lift(..));
+        self.begins_under(op, asked, &mut watch);
         self.watches.insert(op, watch);
         self.watch(op);
         if self.watches.len() == 1 && !self.disturbed {
@@ -213,6 +224,7 @@ impl Check {
     /// An operation is over without an answer.
     pub(crate) fn dies(&mut self, op: usize) {
         self.no_longer_watched(op);
+        self.lift_ends(op, false);
         self.disturbed = true;
     }
 

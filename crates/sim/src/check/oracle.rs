@@ -48,7 +48,11 @@ impl Check {
         }
         let none = People::default();
         let people = self.people.get(&asked.realm).unwrap_or(&none);
-        let ids = plan.ids.iter().copied().filter(|id| !self.is_blocked(*id)).collect();
+        if self.refuses(asked.realm, &plan.ids) || self.nothing_usable(asked.realm, &plan.ids) {
+            return;
+        }
+        let takes_part = |id: &Id| !self.is_blocked(*id) && !self.may_be_suppressed(asked.realm, *id);
+        let ids = plan.ids.iter().copied().filter(takes_part).collect();
         let ucid = ucid.and_then(|ucid| people.of_ucid(ucid));
         let (joined, alone) = (BTreeSet::from_iter(ucid), Vec::new());
         let case = Case { check: self, people, realm: asked.realm, ids, ucid, joined, alone };

@@ -36,6 +36,12 @@ pub(super) struct Watch {
     pub(super) erased: Option<Ms>,
     /// Of a write: whether the profile that it means was unknown.
     pub(super) unknown: bool,
+    /// Of a write: which of its identifiers were deleted for good before it began.
+    pub(super) forbidden: BTreeSet<Id>,
+    /// Of a write: whether at some moment it carried what may not be written again.
+    pub(super) refused: bool,
+    /// Of a write: whether at some moment nothing of it could be looked up.
+    pub(super) unusable: bool,
     /// Of a write that happened: what the person showed since.
     pub(super) after: Vec<Option<Shown>>,
 }
@@ -48,10 +54,10 @@ impl Watch {
         };
         let (units, ids) = match &asked.what {
             Asking::Fetch(sought, realms, _) => (units(sought, realms), 0),
-            Asking::Delete(sought, _) => (units(sought, &[asked.realm]), 0),
+            Asking::Delete(sought, ..) => (units(sought, &[asked.realm]), 0),
             Asking::Upsert { plan, .. } => (Vec::new(), plan.ids.len()),
             Asking::Split(one, other) => (units(&[Sought::Ucid(*one), Sought::Ucid(*other)], &[asked.realm]), 0),
-            Asking::Sweep | Asking::Lift(..) => (Vec::new(), 0),
+            Asking::Sweep | Asking::Lift(..) | Asking::Allow(_) => (Vec::new(), 0),
         };
         Self {
             op: asked.first,
@@ -63,6 +69,9 @@ impl Watch {
             nobody: vec![false; ids],
             erased: None,
             unknown: false,
+            forbidden: BTreeSet::new(),
+            refused: false,
+            unusable: false,
             after: Vec::new(),
         }
     }
@@ -123,6 +132,8 @@ impl Check {
         }) else {
             return;
         };
+        watch.refused |= self.refuses(watch.realm, &ids);
+        watch.unusable |= self.nothing_usable(watch.realm, &ids);
         let people = self.people.entry(watch.realm).or_default();
         for (place, id) in ids.iter().enumerate() {
             watch.nobody[place] |= people.of_id(*id).is_none();

@@ -4,6 +4,7 @@ use super::{Step, Upsert};
 use crate::error::Error;
 use crate::id::Ucid;
 use crate::limits;
+use crate::profile::tile::RefusedLink;
 use crate::service::identity::{Alias, Lead, Root};
 use crate::service::record::{LeftAlone, Look};
 use crate::strategy::Why;
@@ -30,6 +31,20 @@ impl Upsert<'_> {
         let same = |by: usize| self.record.carried[by].same;
         look.blocked()
             .filter(move |by| !look.blocked().take_while(|other| other < by).any(|other| same(other) == same(*by)))
+    }
+
+    /// That an identifier of the record was left out, for explain.
+    pub(super) fn refused(&self, by: usize, other: Ucid, why: Why) -> RefusedLink {
+        let carried = &self.record.carried[by];
+        RefusedLink {
+            other,
+            kind: carried.identifier.kind().into(),
+            identifier: carried.hash,
+            why,
+            request: self.write.request.clone(),
+            source: self.write.source.clone(),
+            at: self.identity.now(),
+        }
     }
 
     /// Kinds of the record whose profile was left alone by rule d.
@@ -67,7 +82,7 @@ impl Upsert<'_> {
 
     /// Notes in an alias that its value met these profiles; beyond [`limits::SHARED_BY`] of them it is blocked.
     pub(super) async fn meet(&self, by: usize, lead: &Lead, people: [Ucid; 2]) -> Result<Step, Error> {
-        let new: Vec<Ucid> = people.into_iter().filter(|ucid| !lead.alias.met.contains(ucid)).collect();
+        let new: Vec<Ucid> = people.into_iter().filter(|ucid| !lead.alias.has_met(*ucid)).collect();
         if new.is_empty() || lead.alias.blocked.is_some() {
             return Ok(Step::None);
         }

@@ -25,8 +25,12 @@ async fn another_format_is_refused_with_a_way_out() {
     store.close().await;
     fs::write(dir.path().join("FORMAT"), "onefold rows 999\n").expect("written");
     let refused = refusal(dir.path());
-    assert!(matches!(refused, OpenError::OtherVersion { found: 999, expected: 2, .. }));
-    assert!(refused.to_string().contains("export from there and import here"), "{refused}");
+    assert!(matches!(refused, OpenError::OtherVersion { found: 999, expected: 3, .. }));
+    assert!(refused.to_string().contains("a newer onefold"), "{refused}");
+    fs::write(dir.path().join("FORMAT"), "onefold rows 1\n").expect("written");
+    let refused = refusal(dir.path());
+    assert!(matches!(refused, OpenError::OtherVersion { found: 1, expected: 3, .. }));
+    assert!(refused.to_string().contains("older than any"), "{refused}");
     fs::write(dir.path().join("FORMAT"), "something else").expect("written");
     assert!(matches!(refusal(dir.path()), OpenError::NotOurs { .. }));
 }

@@ -4,11 +4,13 @@ mod commits;
 mod damage;
 mod directory;
 mod kill;
+mod purge;
 
 use super::{Embedded, EmbeddedOptions};
 use crate::conformance::{get, key, partition, put, text};
 use bytes::Bytes;
 use onefold_core::store::{Guard, Outcome, Row, Store, Version};
+use onefold_core::tables::Table;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +29,15 @@ impl Hook {
 
     fn set(&self, callback: impl FnMut() -> io::Result<()> + Send + 'static) {
         *self.0.lock().expect("no callback panics") = Some(Box::new(callback));
+    }
+}
+
+/// The variable that names the step of a purge at which the process ends, as if it were killed there.
+const STOP_AT: &str = "ONEFOLD_TEST_STOP_AT";
+
+pub(super) fn reached(step: &str) {
+    if std::env::var(STOP_AT).is_ok_and(|stop| stop == step) {
+        std::process::abort();
     }
 }
 
