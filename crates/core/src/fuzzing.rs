@@ -9,7 +9,7 @@ use crate::patch::normalise_preference;
 use crate::profile::Profile;
 use crate::profile::codec::{self, Rendered, View};
 use crate::records::Record;
-use crate::service::{SecretRow, audit, blocked, catalogue, erase, identity, operation, strategy, sweep};
+use crate::service::{SecretRow, audit, blocked, catalogue, erase, identity, operation, strategy, suppress, sweep};
 use crate::tables::RowHash;
 use bytes::Bytes;
 use std::fmt::{Debug, Display};
@@ -42,7 +42,7 @@ fn encoded(profile: &Profile) -> Bytes {
 
 /// The rows of all other tables: the first byte says of which, the rest is the row.
 pub fn record_row(data: &[u8]) {
-    const READERS: [fn(&[u8]); 19] = [
+    const READERS: [fn(&[u8]); 20] = [
         record::<Org>,
         record::<OrgKey>,
         record::<ApiKey>,
@@ -62,6 +62,7 @@ pub fn record_row(data: &[u8]) {
         record::<SecretRow>,
         record::<erase::Deletion>,
         profile_row,
+        record::<suppress::Suppression>,
     ];
     if let Some((which, row)) = data.split_first() {
         READERS[usize::from(*which) % READERS.len()](row);
