@@ -1,46 +1,83 @@
 //! Administration: organisations and keys (contract section 11). Moments are milliseconds since the Unix epoch, as
 //! numbers. Members that may be missing from a request are `None` here and left out.
 
+use crate::shapes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The body of `POST /admin/v1/orgs` and, with every member optional and without `orgId`, of `PATCH …/orgs/{orgId}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The body of `POST /admin/v1/orgs` and, with every member optional and without `orgId`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["name"]))]
 pub struct OrgBody {
     /// What people call it: 1 to 128 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), extend("type" = "string"))]
     pub name: Option<String>,
     /// Its number, where it is chosen: 1 to 2^53 − 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     pub org_id: Option<u64>,
     /// Where its profiles may live, in the order in which a fetch looks.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), extend("type" = "array", "uniqueItems" = true))]
     pub regions: Option<Vec<String>>,
     /// How much it may call.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shapes::limits")]
     pub limits: Option<LimitsBody>,
     /// What a write answers where the caller does not say: `profile` or `minimal`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(profile|minimal)$"), extend("type" = "string"))]
     pub write_answer: Option<String>,
 }
 
+/// The body of `PATCH …/orgs/{orgId}`: what is missing stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrgPatchBody {
+    /// What people call it: 1 to 128 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), extend("type" = "string"))]
+    pub name: Option<String>,
+    /// Where its profiles may live, in the order in which a fetch looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), extend("type" = "array", "uniqueItems" = true))]
+    pub regions: Option<Vec<String>>,
+    /// How much it may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "shapes::limits")]
+    pub limits: Option<LimitsBody>,
+    /// What a write answers where the caller does not say: `profile` or `minimal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(profile|minimal)$"), extend("type" = "string"))]
+    pub write_answer: Option<String>,
+    /// Days after which a profile that nothing was heard of is erased; null: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 36_500))]
+    pub profile_ttl_days: Option<Option<u32>>,
+}
+
 /// Limits in a request; what is missing stays as it is, or has its default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsBody {
     /// Requests a second; 0 means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u64), extend("type" = "integer"))]
     pub per_second: Option<u32>,
     /// Requests a minute; 0 means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u64), extend("type" = "integer"))]
     pub per_minute: Option<u32>,
     /// Values in one search: 1 to 500.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500), extend("type" = "integer"))]
     pub ids_per_fetch: Option<u16>,
 }
 
 /// An organisation, as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrgView {
     /// Its number.
@@ -61,7 +98,7 @@ pub struct OrgView {
 }
 
 /// The limits of an organisation; 0 means none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsView {
     /// Requests a second.
@@ -73,14 +110,16 @@ pub struct LimitsView {
 }
 
 /// The body of `POST …/keys`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyBody {
     /// What people call it: 1 to 64 bytes; the default `source` of what it writes.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// What it may do.
+    #[schemars(length(min = 1), inner(regex(pattern = shapes::SCOPE)))]
     pub scopes: Vec<String>,
-    /// From when on it no longer works.
+    /// From when on it no longer works: a moment to come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
     /// How much it may call.
@@ -89,25 +128,28 @@ pub struct KeyBody {
 }
 
 /// How much a key may call; 0 means no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
 pub struct RateLimit {
     /// Requests a second.
+    #[schemars(range(max = 4_294_967_295_u64))]
     pub per_second: u32,
     /// Requests a minute.
+    #[schemars(range(max = 4_294_967_295_u64))]
     pub per_minute: u32,
 }
 
 /// The body of `POST …/keys/{keyId}/rotate`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RotateBody {
     /// For how many seconds more the old secret works: 0 to 7 776 000 (90 days).
+    #[schemars(range(max = 7_776_000))]
     pub overlap_seconds: u64,
 }
 
 /// A key, as answered. `apikey` is there only in the answer that made it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyView {
     /// Its id; stays when it is rotated.
@@ -134,7 +176,7 @@ pub struct KeyView {
 }
 
 /// A page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListView<T> {
     /// At most as many as were asked for.
     pub items: Vec<T>,
@@ -143,7 +185,7 @@ pub struct ListView<T> {
 }
 
 /// An entry of the audit log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditView {
     /// Its chain and its number in it.
@@ -167,7 +209,7 @@ pub struct AuditView {
 }
 
 /// What verifying a chain of the audit log came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChainView {
     /// The chain.
@@ -183,14 +225,15 @@ pub struct ChainView {
 }
 
 /// The body of `POST /admin/v1/server-keys/rotate`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerKeyBody {
     /// `root` or `receipts`.
+    #[schemars(regex(pattern = "^(root|receipts)$"))]
     pub key: String,
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerKeyView {
     /// Which was replaced.
@@ -204,17 +247,19 @@ pub struct ServerKeyView {
 }
 
 /// The body of `POST …/certificates`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateBody {
     /// SHA-256 of the certificate's DER: 64 hexadecimal digits, with or without colons.
+    #[schemars(regex(pattern = shapes::FINGERPRINT))]
     pub fingerprint: String,
     /// What people call it: 1 to 64 bytes.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
 }
 
 /// A client certificate that is bound to an organisation, as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateView {
     /// SHA-256 of the certificate's DER: 64 hexadecimal digits.

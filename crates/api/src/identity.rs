@@ -1,12 +1,14 @@
 //! How people are made: strategy, catalogue, blocked values, refused records, explain, split (contract sections 6 and
 //! 11). Moments are milliseconds since the Unix epoch, as numbers.
 
+use crate::shapes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A strategy, as answered. What a request leaves out stands here with the value that holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StrategyView {
     /// `default` or `custom`.
     pub mode: String,
@@ -21,7 +23,7 @@ pub struct StrategyView {
 }
 
 /// One kind of a custom strategy, as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KindRuleView {
     /// The kind.
@@ -39,7 +41,7 @@ pub struct KindRuleView {
 }
 
 /// A catalogue, as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogueView {
     /// Raised by every change; 0 is the one from the start.
@@ -57,7 +59,7 @@ pub struct CatalogueView {
 }
 
 /// What is said of a kind of identifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KindView {
     /// In which group it is shown; null: in that of the kind it derives from, or else of its own name.
@@ -78,7 +80,7 @@ pub struct KindView {
 }
 
 /// One hash by which values of a kind are known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DerivationView {
     /// The kind of the hash.
     pub kind: String,
@@ -89,7 +91,7 @@ pub struct DerivationView {
 }
 
 /// What is said of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttributeView {
     /// `string`, `integer`, `double`, `boolean`, `timestamp` or `list`; null: anything.
     #[serde(rename = "type")]
@@ -101,14 +103,14 @@ pub struct AttributeView {
 }
 
 /// What is said of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupView {
     /// Whether it is shown and folded only as a whole.
     pub atomic: bool,
 }
 
 /// What is said of a consent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsentView {
     /// For how many days a `yes` is shown.
@@ -116,7 +118,7 @@ pub struct ConsentView {
 }
 
 /// Values that an organisation blocks beside those from the start; the body of a request and its answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Blocklist {
     /// Exact values.
     pub values: Vec<String>,
@@ -125,7 +127,7 @@ pub struct Blocklist {
 }
 
 /// A value that was blocked because too many people share it. The value itself is not known to the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockedView {
     /// Names it, to lift it.
@@ -141,7 +143,7 @@ pub struct BlockedView {
 }
 
 /// An identifier of somebody who was deleted, which may not be written again. The value itself is not known to the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SuppressionView {
     /// Names it, to lift it: a keyed hash.
@@ -159,7 +161,7 @@ pub struct SuppressionView {
 }
 
 /// A record, or a link, that was refused. No values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefusedView {
     /// When.
@@ -179,7 +181,7 @@ pub struct RefusedView {
 }
 
 /// A profile that was left alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftAloneView {
     /// The kind that led to it.
     pub kind: String,
@@ -188,41 +190,52 @@ pub struct LeftAloneView {
 }
 
 /// The body of a call that names two profiles of one region by their UCIDs: `_split`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SplitBody {
     /// The organisation.
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
     pub org_id: u64,
     /// Where they live.
+    #[schemars(regex(pattern = shapes::REGION))]
     pub region: String,
     /// The person.
+    #[schemars(regex(pattern = shapes::UUID))]
     pub ucid: String,
     /// The profile that was merged into them.
+    #[schemars(regex(pattern = shapes::UUID))]
     pub linked_ucid: String,
 }
 
 /// The body of `…/identity/_lift`: two profiles that were split and may meet again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiftBody {
     /// Where they live.
+    #[schemars(regex(pattern = shapes::REGION))]
     pub region: String,
     /// The one.
+    #[schemars(regex(pattern = shapes::UUID))]
     pub ucid: String,
     /// The other.
+    #[schemars(regex(pattern = shapes::UUID))]
     pub other_ucid: String,
 }
 
 /// The body of `…/identity/_explain`, and with `orgId` of `_explain`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["orgId", "search"]))]
 pub struct ExplainBody {
     /// The organisation, where the URL does not name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64), extend("type" = "integer"))]
     pub org_id: Option<u64>,
     /// Where to look; all regions if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), inner(regex(pattern = shapes::REGION)))]
     pub regions: Option<Vec<String>>,
     /// Values by kind.
+    #[schemars(schema_with = "shapes::search")]
     pub search: BTreeMap<String, Vec<Value>>,
 }

@@ -9,3 +9,4 @@ pub mod identity;
 pub mod problem;
 pub mod profiles;
 pub mod receipts;
+mod shapes;

@@ -1,9 +1,10 @@
 //! What an answer says when a request was not done (contract section 3): RFC 9457.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A problem, `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// The page of its code.
     #[serde(rename = "type")]
@@ -33,7 +34,7 @@ pub struct Problem {
 }
 
 /// Whether to repeat a request that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Retry {
     /// It fails again.
@@ -45,7 +46,7 @@ pub enum Retry {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     /// Where in the body, as a JSON pointer; `#Name` for a header.
     pub pointer: String,

@@ -1,9 +1,10 @@
 //! The receipt of a delete, and the public keys that it is verified with (contract section 7).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A signed receipt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignedReceipt {
     /// What is attested.
     pub receipt: Receipt,
@@ -12,7 +13,7 @@ pub struct SignedReceipt {
 }
 
 /// What is attested of a delete. The members stand in the order of their names: that is the signed form.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Receipt {
     /// When it was done, milliseconds.
@@ -36,14 +37,14 @@ pub struct Receipt {
 }
 
 /// `/.well-known/onefold-keys.json`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublicKeys {
     /// The present one first.
     pub keys: Vec<PublicKey>,
 }
 
 /// A public key of receipts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicKey {
     /// Its id: the first 16 hexadecimal digits of its SHA-256.

@@ -13,14 +13,18 @@
 //! | [`pace`] | how fast one person may be written to |
 //! | [`store`], [`tables`], [`records`] | the store's contract, every table, typed rows |
 //! | [`service`] | the operations, one file each |
+//! | [`count`] | counting what happens |
+//! | [`gone`] | the deletion log: what a restored backup is told |
 //! | [`error`], [`limits`], [`time`] | codes, bounds, clock and randomness as traits |
 
 pub mod catalogue;
 pub mod certificate;
+pub mod count;
 pub mod defect;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod gone;
 pub mod id;
 pub mod limits;
 pub mod org;

@@ -243,6 +243,11 @@ impl RowSecret {
         self.hash(4, &[body])
     }
 
+    /// What tells this deployment from others, and may be known to anyone.
+    pub fn deployment(&self) -> RowHash {
+        self.hash(6, &[])
+    }
+
     /// The halves of ETags.
     pub fn etag(&self, bytes: &[u8]) -> u64 {
         u64::from_be_bytes(self.hash(5, &[bytes]).0[..8].try_into().expect("eight of sixteen bytes"))

@@ -4,12 +4,16 @@ use crate::audit::Failures;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::http::backup::Backups;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::receipts::Receipts;
+use crate::telemetry::traces::Traces;
 use crate::token::Tokens;
 use onefold_core::service::Service;
+use std::sync::OnceLock;
 
 /// One server.
 pub struct App {
@@ -31,8 +35,14 @@ pub struct App {
     pub readiness: Readiness,
     /// What signs receipts.
     pub receipts: Receipts,
+    /// What backups are made of, where there are files.
+    pub backups: Option<Backups>,
     /// Refused credentials that the audit log is still to be told of.
     pub failures: Failures,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where traces go, if anywhere.
+    pub traces: OnceLock<Traces>,
 }
 
 impl App {
@@ -47,7 +57,10 @@ impl App {
             overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
+            backups: None,
             failures: Failures::default(),
+            metrics: Metrics::default(),
+            traces: OnceLock::new(),
             service,
             config,
         }

@@ -2,14 +2,17 @@
 
 use crate::app::App;
 use crate::encoding::Coding;
+use crate::limits;
 use crate::problem::{Problem, ServerCode};
 use axum::body::HttpBody;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
-use std::pin::pin;
-use std::task::Poll;
+use hyper::body::{Frame, SizeHint};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 /// Reads a JSON body whole: 413 if it is larger than `limit` bytes before or after decoding, 415 if it is not JSON in a
 /// known coding, 408 if it does not come in time (contract section 3).
@@ -85,6 +88,73 @@ where
 
 fn bounded(body: Bytes, limit: usize) -> Result<Bytes, Problem> {
     if body.len() > limit { Err(ServerCode::TooLarge.into()) } else { Ok(body) }
+}
+
+/// Reads and drops what is left of the body of a call that was refused before it was read, so that its connection can
+/// take the next one. `false` where that is too much, or does not come soon: then the connection is to end.
+pub async fn drain<B>(body: &mut B) -> bool
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if body.is_end_stream() {
+        return true;
+    }
+    if body.size_hint().lower() > limits::DRAIN_BYTES as u64 {
+        return false;
+    }
+    let rest = async {
+        let mut read = 0;
+        while let Ok(Some(bytes)) = next(body).await {
+            read += bytes.len();
+            if read > limits::DRAIN_BYTES {
+                return false;
+            }
+        }
+        body.is_end_stream()
+    };
+    let mut rest = pin!(rest);
+    match futures_util::poll!(rest.as_mut()) {
+        Poll::Ready(drained) => drained,
+        Poll::Pending => tokio::time::timeout(limits::DRAIN_TIME, rest).await.unwrap_or(false),
+    }
+}
+
+/// A body of which the lender keeps hold: see [`drain`].
+pub struct Lent<B>(Arc<Mutex<B>>);
+
+impl<B> Clone for Lent<B> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> Lent<B> {
+    /// Of this body.
+    pub fn new(body: B) -> Self {
+        Self(Arc::new(Mutex::new(body)))
+    }
+
+    fn body(&self) -> MutexGuard<'_, B> {
+        // A body that panicked is read as far as it goes: whoever reads it meets the same end.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Lent<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut *self.body()).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body().size_hint()
+    }
 }
 
 async fn next<B>(body: &mut B) -> Result<Option<Bytes>, Problem>

@@ -75,7 +75,7 @@ impl Caller {
     /// Takes one call from what the caller may make, and writes down who it was: 429 if there is none left. After the
     /// scope, before the body (contract section 2).
     pub fn admit(&self, app: &App, note: &Note) -> Result<(), Problem> {
-        let standing = self.key.pace.take(app.limiter.now());
+        let standing = self.key.pace.take(app.limiter.at(note.began()));
         note.known(&self.key, standing);
         standing.and_then(|standing| standing.refused()).map_or(Ok(()), |code| Err(code.into()))
     }

@@ -4,12 +4,14 @@
 use crate::app::App;
 use crate::audit::{self, Slot};
 use crate::auth::Last;
+use crate::body::{Lent, drain};
 use crate::encoding::Coding;
 use crate::http;
 use crate::limit;
 use crate::limits;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
+use crate::telemetry::traces::{self, Answered};
 use crate::tls::Peer;
 use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
@@ -26,7 +28,6 @@ use tower::ServiceExt;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The name of a request, as an extension of it: for explain and for logs.
 #[derive(Clone, Debug)]
@@ -84,21 +85,26 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        let began = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let began = Instant::now();
         let id = RequestId::of(request.headers(), &self.app);
         let accepted = Coding::accepted(request.headers());
-        let trace = trace_id(request.headers());
+        let parent = traces::parent(request.headers());
+        let trace = parent.as_ref().map(|parent| parent.trace_id().to_string());
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
-        let note = Note::default();
+        let note = Note::of_call(began);
         let mut response = match fetch {
             Some(_) => self.fetched(last, &note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.handled(request.map(Body::new), &id, (&note, last.peer()))).await,
+            None => Box::pin(self.lent(request, &id, (&note, last.peer()))).await,
         };
         note.headers(response.headers_mut());
+        let mut code = None;
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            code = Some(problem.code().as_str());
+            self.app.metrics.refused(&problem);
+            note.refused_by().into_iter().for_each(|policy| self.app.metrics.limited(policy));
             log_problem(&problem, &id, route, trace.as_deref());
             self.app.failures.note(problem.code(), &id);
             write_problem(&mut response, &problem, &id);
@@ -110,13 +116,19 @@ impl Front {
         if self.app.gate.is_closed() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let took = began.elapsed();
+        self.app.metrics.answered(fetch.is_some(), &method, route, response.status(), took);
+        if let Some(traces) = self.app.traces.get() {
+            let (status, request_id) = (response.status(), id.as_str());
+            traces.note(Answered { parent, method: &method, route, status, code, request_id, took });
+        }
         tracing::debug!(
             request_id = id.as_str(),
             trace_id = trace.as_deref(),
             %method,
             route,
             status = response.status().as_u16(),
-            micros = began.map(|began| began.elapsed().as_micros() as u64),
+            micros = took.as_micros() as u64,
             "answered"
         );
         response.headers_mut().insert(REQUEST_ID, id.0);
@@ -127,15 +139,37 @@ impl Front {
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        let _inside = match self.app.gate.enter() {
-            Ok(inside) => inside,
-            Err(code) => return Problem::from(code).into_response(),
-        };
+        let (head, mut body) = request.into_parts();
+        let request = Request::from_parts(head, &mut body);
+        match self.admitted_fetch(last, note, request).await {
+            Ok(response) => response,
+            Err(problem) => Box::pin(refused(problem.into_response(), &mut body)).await,
+        }
+    }
+
+    async fn admitted_fetch<B>(&self, last: &Last, note: &Note, request: Request<B>) -> Result<Response, Problem>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let _inside = self.app.gate.enter()?;
         if !self.app.overload.takes_fetch() {
-            return Problem::from(ServerCode::Overloaded).into_response();
+            return Err(ServerCode::Overloaded.into());
         }
         let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, note, request)).catch_unwind().await;
-        fetched.unwrap_or_else(|_| Err(panicked())).unwrap_or_else(Problem::into_response)
+        fetched.unwrap_or_else(|_| Err(panicked()))
+    }
+
+    async fn lent<B>(&self, request: Request<B>, id: &RequestId, note_and_peer: (&Note, Option<&Arc<Peer>>)) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let mut body = Lent::new(body);
+        let request = Request::from_parts(head, Body::new(body.clone()));
+        let response = self.handled(request, id, note_and_peer).await;
+        let is_refused = response.extensions().get::<Problem>().is_some();
+        if is_refused { refused(response, &mut body).await } else { response }
     }
 
     async fn handled(
@@ -148,10 +182,10 @@ impl Front {
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer.clone());
         }
-        let shared = Arc::new(Note::default());
+        let shared = Arc::new(Note::of_call(note.began()));
         request.extensions_mut().insert(shared.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
-        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+        if matches!(request.uri().path(), "/healthz" | "/readyz" | http::metrics::PATH) {
             return self.routed(request).await;
         }
         let response = match self.app.gate.enter() {
@@ -180,6 +214,7 @@ impl Front {
     /// A write that its person's limit refused says so as the limits of callers do.
     fn say_pace(&self, problem: &Problem, response: &mut Response) {
         if problem.code() == onefold_core::error::Code::PersonTooFast.into() {
+            self.app.metrics.limited(limit::PERSON);
             let limits = &self.app.config.limits;
             limit::person_headers(limits.person_per_second, limits.person_burst, response.headers_mut());
         }
@@ -202,6 +237,17 @@ impl Front {
             Err(_) => panicked().into_response(),
         }
     }
+}
+
+/// A refusal whose connection can take the next call, or says that it ends.
+async fn refused<B>(mut response: Response, body: &mut B) -> Response
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if !drain(body).await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn panicked() -> Problem {
@@ -230,15 +276,6 @@ fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<
         503 | 504 => tracing::warn!(request_id, trace_id, route, code, status, cause, "failed"),
         _ => tracing::info!(request_id, trace_id, route, code, status, cause, "refused"),
     }
-}
-
-/// The trace of a W3C `traceparent`, if it is well-formed: 32 hexadecimal digits.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(TRACEPARENT)?.to_str().ok()?;
-    let mut parts = value.split('-');
-    let (_version, trace) = (parts.next()?, parts.next()?);
-    let fits = trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit());
-    fits.then(|| trace.to_ascii_lowercase())
 }
 
 fn is_worth_compressing(response: &Response) -> bool {

@@ -34,6 +34,11 @@ impl Gate {
         if before >= self.most { Err(ServerCode::Overloaded) } else { Ok(inside) }
     }
 
+    /// How many are inside.
+    pub fn inside(&self) -> u32 {
+        self.inside.load(Ordering::Relaxed)
+    }
+
     /// Lets nobody in any more.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);

@@ -8,10 +8,13 @@
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
+//! | [`openapi`] | the description of the API, and the page made of it |
 //! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
+//! | [`telemetry`], [`metrics`] | logs; what is counted |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //! | [`purger`] | deleted bytes leave the disk in time |
+//! | [`backup`], [`deletion_log`] | all rows as one file, and back; what was deleted since |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
 //! permission in its signature; nothing that a caller sent is logged but ids.
@@ -20,10 +23,12 @@ pub mod address;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod body;
 pub mod caller;
 pub mod cli;
 pub mod config;
+pub mod deletion_log;
 pub mod demo;
 pub mod encoding;
 pub mod front;
@@ -34,7 +39,9 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod metrics;
 pub mod note;
+pub mod openapi;
 pub mod overload;
 pub mod problem;
 pub mod purger;

@@ -56,6 +56,16 @@ pub const P256_BYTES: usize = 32;
 
 /// Public keys of earlier signing keys of receipts that are kept.
 pub const RECEIPT_KEYS: usize = 1_000;
+/// Spans that wait to be sent to a collector; further ones are dropped.
+pub const SPANS_WAITING: usize = 4_096;
+/// Spans sent at a time.
+pub const SPANS_AT_ONCE: usize = 512;
+/// Milliseconds in which a collector must have taken them.
+pub const TRACES_MS: u64 = 5_000;
+/// Bytes of what it answers.
+pub const TRACES_ANSWER_BYTES: usize = 64 * 1024;
+/// Pieces of a backup that wait for whoever reads it.
+pub const BACKUP_PIECES: usize = 4;
 /// Bytes of a file that a command reads.
 pub const INPUT_BYTES: u64 = 64 << 20;
 /// Records that a strategy is tried on at once.
@@ -92,6 +102,7 @@ const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BY
 const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
 const _: () = assert!(TOKEN_BYTES < HEAD_BYTES, "a token fits into a head, with other headers");
 const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buckets");
+const _: () = assert!(SPANS_AT_ONCE <= SPANS_WAITING);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");
 
 /// How long the queues are looked at before more or fewer calls are refused for them.
@@ -105,3 +116,9 @@ pub const OVERLOAD_SPARED: u32 = 20;
 
 /// Calls other than fetches that may be inside however long they wait for the store: as many share one sync.
 pub const OVERLOAD_INSIDE: u32 = 64;
+
+/// Bytes of a refused call's body that are read and dropped, so that its connection can be used again.
+pub const DRAIN_BYTES: usize = BODY_BYTES;
+
+/// For how long a refused call's body is waited for, likewise.
+pub const DRAIN_TIME: Duration = Duration::from_millis(100);

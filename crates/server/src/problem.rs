@@ -87,6 +87,10 @@ codes! {
     AuthNoKeys = "auth.no_keys", SERVICE_UNAVAILABLE, Later, "The keys that this token would be verified with cannot be read at present; nothing was done";
     /// What the environment sets, the server cannot replace.
     KeyFromEnvironment = "key.from_environment", CONFLICT, No, "This key is set by the environment of the server; change it there and restart";
+    /// The engine has no files.
+    BackupNoFiles = "backup.no_files", CONFLICT, No, "This server keeps everything in memory, so there is nothing to back up";
+    /// One at a time.
+    BackupUnderWay = "backup.under_way", CONFLICT, Later, "Another backup is being made; there is one at a time";
     /// Over a limit of the organisation.
     LimitOrg = "limit.org", TOO_MANY_REQUESTS, Later, "The organisation makes more calls than it may; nothing was done";
     /// Over a limit of the key.

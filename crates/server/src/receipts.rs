@@ -4,6 +4,7 @@
 //! of those before it; or it is what `ONEFOLD_RECEIPT_KEY` holds. A receipt is signed when it is asked for, by the key
 //! that then is the present one.
 
+use crate::backup::write::Enclosed;
 use crate::limits;
 use crate::root_key::keep;
 use onefold_api::receipts::{PublicKey, PublicKeys, Receipt, SignedReceipt};
@@ -101,6 +102,15 @@ impl Receipts {
     /// Whether the environment holds the key: then nothing else can change it.
     pub fn is_in_environment(&self) -> bool {
         self.in_environment
+    }
+
+    /// The file, for a backup: what was signed must stay verifiable. None where there is no file.
+    pub fn enclosed(&self) -> Result<Option<Enclosed>, String> {
+        if self.file.is_none() {
+            return Ok(None);
+        }
+        let bytes = serde_json::to_vec(&*self.ring()).map_err(|error| error.to_string())?;
+        Ok(Some(Enclosed { name: FILE, bytes }))
     }
 
     /// The public keys, the present one first.

@@ -2,26 +2,34 @@
 
 use crate::app::App;
 use crate::audit;
+use crate::backup::restore::deployment;
 use crate::config::{Config, Engine};
+use crate::deletion_log::DeletionLog;
+use crate::deletion_log::read::LogError;
+use crate::http::backup::Backups;
 use crate::purger::Purger;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
 use crate::system::{SystemClock, SystemEntropy};
+use crate::telemetry::traces::Traces;
 use crate::tls::Door;
 use crate::token::Tokens;
 use crate::{front, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
-use onefold_engines::{Embedded, EmbeddedOptions, Memory, OpenError};
+use onefold_engines::embedded::{DELETION_LOG, free_for_restore, is_being_restored};
+use onefold_engines::metered::{CACHED_READS, Meter};
+use onefold_engines::{Embedded, EmbeddedOptions, Memory, Metered, OpenError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +37,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("{0}")]
     Engine(#[from] OpenError),
+    /// The deletion log cannot be gone on with.
+    #[error("{0}")]
+    DeletionLog(#[from] LogError),
     /// The store was opened, but does not answer as it must.
     #[error("the store does not answer: {0}")]
     Store(#[from] Error),
@@ -43,12 +54,14 @@ pub enum StartError {
     Other(String),
 }
 
-/// A service, and the store below it where that has files.
+/// A service over a store that is watched, and what is below it where that has files.
 pub struct Opened {
     /// The product.
     pub service: Service,
-    /// What it is kept in.
-    pub embedded: Option<Arc<Embedded>>,
+    /// How the store does.
+    pub meter: Arc<Meter>,
+    /// What it is kept in, and where deletions are written down beside it.
+    pub files: Option<(Arc<Embedded>, DeletionLog)>,
 }
 
 /// Opens the store that the settings name, and the service over it. Blocks while a journal is read.
@@ -56,14 +69,32 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
     let (store, embedded): (Arc<dyn Store>, _) = match &config.engine {
         Engine::Memory {} => (Arc::new(Memory::new()), None),
         Engine::Embedded { data, cache_mib, .. } => {
+            check_log(config, data)?;
             let cache_bytes = u64::from(*cache_mib) << 20;
             let options = EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() };
             let store = Arc::new(Embedded::open(data, options)?);
             (store.clone(), Some(store))
         }
     };
+    let store = Arc::new(Metered::new(store, CACHED_READS));
+    let meter = store.meter();
     let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-    Ok(Opened { service, embedded })
+    let (Some(store), Some(path)) = (embedded, config.engine.deletion_log()) else {
+        return Ok(Opened { service, meter, files: None });
+    };
+    let fresh = Uuid::from_u128(service.entropy().bits()).to_string();
+    let log = DeletionLog::open(&path, &deployment(&service), &fresh)?;
+    let service = service.with_deletion_log(Arc::new(log.clone()));
+    Ok(Opened { service, meter, files: Some((store, log)) })
+}
+
+/// Refuses to begin anew beside a deletion log: somebody has lost a data directory, and wants to restore it.
+fn check_log(config: &Config, data: &Path) -> Result<(), StartError> {
+    let log = config.engine.deletion_log().filter(|log| log.metadata().is_ok_and(|about| about.len() > 0));
+    match log {
+        Some(log) if free_for_restore(data).is_ok() && !is_being_restored(data) => Err(LogError::Orphaned(log).into()),
+        _ => Ok(()),
+    }
 }
 
 /// Where a server answers.
@@ -88,11 +119,18 @@ pub async fn run(
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let Opened { service, embedded } = open(&config).await?;
+    let Opened { service, meter, files } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
-    let app = Arc::new(App { receipts, tokens, ..App::new(service, config, &root) });
+    let embedded = files.as_ref().map(|(store, _)| store.clone());
+    let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
+    let backups = files.map(|(store, log)| Backups::new(store, log));
+    let app = Arc::new(App { receipts, tokens, backups, ..App::new(service, config, &root) });
+    app.metrics.watch(meter, embedded);
+    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
+        let _ = app.traces.set(traces);
+    }
     let stop = stop_signal()?;
     let watcher = match doors.is_empty() {
         true => None,
@@ -101,7 +139,7 @@ pub async fn run(
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
-    let purger = embedded.map(|store| Purger::new(store, app.config.engine.purge_within()).start());
+    let purger = purger.map(Purger::start);
     let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve::serve_all(front(app.clone()), entrances, async {
@@ -121,6 +159,8 @@ pub async fn run(
         let _ = task.await;
     }
     app.failures.record(&app.service).await;
+    let last = app.clone();
+    let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;
     if let Some(purger) = purger {
         purger.stop().await;
     }
@@ -160,6 +200,17 @@ impl Engine {
         }
     }
 
+    /// Where deletions are written down, if anything is kept at all.
+    pub fn deletion_log(&self) -> Option<PathBuf> {
+        match self {
+            Engine::Embedded { data, deletion_log, .. } if deletion_log.as_os_str().is_empty() => {
+                Some(data.join(DELETION_LOG))
+            }
+            Engine::Embedded { deletion_log, .. } => Some(deletion_log.clone()),
+            Engine::Memory {} => None,
+        }
+    }
+
     /// Within what time nothing deleted may be left in its files.
     fn purge_within(&self) -> Duration {
         match self {
@@ -186,7 +237,9 @@ async fn sweep(app: Arc<App>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match app.service.sweep().await {
+        let swept = app.service.sweep().await;
+        app.metrics.swept(swept.is_ok());
+        match swept {
             Ok(swept) if swept == Default::default() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(error) => tracing::warn!(%error, "sweeping failed; the next pass goes on"),

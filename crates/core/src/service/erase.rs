@@ -11,6 +11,7 @@ use super::upsert::Idempotency;
 use super::{Identity, Tenant};
 use crate::defect::Defect;
 use crate::error::{Code, Error};
+use crate::gone::{Gone, GonePerson};
 use crate::id::{Region, Ucid};
 use crate::limits;
 use crate::profile::{Erased, Profile, Suppressing};
@@ -62,6 +63,18 @@ pub struct Deletion {
 }
 
 impl Record for Deletion {}
+
+/// How a person ends.
+pub(crate) struct Ending<'a> {
+    /// When.
+    pub(crate) at: Ms,
+    /// By which delete.
+    pub(crate) deletion: u128,
+    /// Identifiers that led there, beside those that the row lists.
+    pub(crate) aliases: &'a [RowHash],
+    /// What may not be written again.
+    pub(crate) suppress: Vec<Suppressing>,
+}
 
 /// What a delete found under one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +197,9 @@ impl Identity<'_> {
         let requested = u32::try_from(delete.sought.len()).unwrap_or(u32::MAX);
         let at = self.service.clock.now();
         let record = Deletion { at, region: self.region, deleted: done.deleted.clone(), requested };
+        if let Some(log) = self.service.log.as_ref().filter(|_| !done.deleted.is_empty()) {
+            log.append(Gone::Call { org: self.org, deletion: done.deletion, record: record.clone() }).await?;
+        }
         records.put(&tables::deletion(self.org, done.deletion), &record).await?;
         let Some(key) = delete.idempotency else { return Ok(()) };
         let state = OpState::Deleted {
@@ -225,6 +241,9 @@ impl Identity<'_> {
                 if let Erasure::Done(ucid) = erasure {
                     // Its own work, whose answer was lost: it may have come after its ticket was looked at.
                     self.clean_or_leave(ucid, suppress).await?;
+                } else if let (Some(before), true) = (lead.erased, self.service.log.is_some()) {
+                    // Whoever did it may have died before it was in the log.
+                    self.clean(before.ucid).await?;
                 }
                 return Ok(erasure);
             };
@@ -249,10 +268,10 @@ impl Identity<'_> {
     }
 
     /// The person is deleted by now, and a ticket says that the aliases are still to be freed: that may be left to the
-    /// sweeper, but not where it is also to be said that they may not be claimed again.
+    /// sweeper, but not where it is also to be said that they may not be claimed again, or to be written down.
     async fn clean_or_leave(&self, ucid: Ucid, suppress: bool) -> Result<(), Error> {
         let cleaned = self.clean(ucid).await;
-        if suppress { cleaned.map_err(in_doubt) } else { Ok(()) }
+        if suppress || self.service.log.is_some() { cleaned.map_err(in_doubt) } else { Ok(()) }
     }
 
     /// A blocked value names nobody, so nobody is deleted by it.
@@ -289,11 +308,18 @@ impl Identity<'_> {
         deletion: u128,
         suppress: Vec<Suppressing>,
     ) -> Result<Swap, Error> {
+        let ending = Ending { at: self.service.clock.now(), deletion, aliases: &[], suppress };
+        self.end_row(root, ending).await
+    }
+
+    /// The same, of a moment that may be past.
+    pub(crate) async fn end_row(&self, root: &Root, ending: Ending<'_>) -> Result<Swap, Error> {
         self.leave_ticket(Task::Clean, root.ucid).await?;
+        let Ending { at, deletion, aliases, suppress } = ending;
         let suppressed = suppress.iter().flat_map(|one| &one.writings).map(|(_, hash)| *hash);
-        let aliases: BTreeSet<RowHash> = root.live.hashes().chain(suppressed).collect();
+        let aliases: BTreeSet<RowHash> = root.live.hashes().chain(suppressed).chain(aliases.iter().copied()).collect();
         let erased = Erased {
-            at: self.service.clock.now().max(root.live.newest()),
+            at: at.max(root.live.newest()),
             deletion,
             aliases: aliases.into_iter().collect(),
             tiles: root.live.tiles.keys().copied().collect(),
@@ -301,6 +327,14 @@ impl Identity<'_> {
             suppress,
         };
         Ok(self.swap(root.ucid, root.version, &Profile::Erased(erased)).await?)
+    }
+
+    /// Writes down that a person is erased, where that outlives the store.
+    async fn write_down(&self, ucid: Ucid, erased: &Erased) -> Result<(), Error> {
+        let Some(log) = &self.service.log else { return Ok(()) };
+        let Erased { at, deletion, aliases, tiles, suppress, .. } = erased.clone();
+        let person = GonePerson { org: self.org, region: self.region, ucid, at, deletion, tiles, aliases, suppress };
+        Ok(log.append(Gone::Person(person)).await?)
     }
 
     /// Frees the aliases of an erased profile, and marks those that may not be claimed again.
@@ -312,6 +346,7 @@ impl Identity<'_> {
         if erased.cleaned {
             return Ok(());
         }
+        self.write_down(ucid, &erased).await?;
         let listed: Vec<_> = erased.suppress.iter().map(|one| self.list_suppressed(ucid, &erased, one)).collect();
         stream::iter(listed).buffered(limits::AT_ONCE).try_collect::<()>().await?;
         let freed: Vec<_> = erased.aliases.iter().map(|hash| self.entomb(*hash, ucid, &erased)).collect();

@@ -219,7 +219,9 @@ impl Identity<'_> {
             Profile::Live(live) => codec::encode_live(live, &self.render(ucid, live)),
             ended => codec::encode_ended(ended).expect("a row that is not live has an encoding without an answer"),
         };
-        self.swap_bytes(ucid, version, bytes).await
+        let swap = self.swap_bytes(ucid, version, bytes).await?;
+        self.service.counts.wrote(profile, swap);
+        Ok(swap)
     }
 
     /// Replaces a live row by another live one, if it is as it was read.

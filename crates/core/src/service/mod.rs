@@ -18,6 +18,7 @@ mod link;
 pub(crate) mod operation;
 pub mod orgs;
 mod record;
+pub mod replay;
 mod slim;
 pub mod split;
 pub mod strategy;
@@ -25,8 +26,10 @@ pub mod suppress;
 pub mod sweep;
 pub mod upsert;
 
+use crate::count::Counts;
 use crate::defect::Defect;
 use crate::error::Error;
+use crate::gone::DeletionLog;
 use crate::id::{OrgId, Region};
 use crate::pace::Pace;
 use crate::records::{Record, Records};
@@ -48,10 +51,13 @@ pub struct Service {
     pub(crate) secret: RowSecret,
     /// How fast one person may be written to; `None`: as fast as may be.
     pub(crate) pace: Option<Arc<Pace>>,
+    /// Where deletions are written down beside the store.
+    pub(crate) log: Option<Arc<dyn DeletionLog>>,
     /// Tells this process from others, in leases.
     pub(crate) node: u64,
     /// The ends of the audit chains that this process writes.
     pub(crate) lines: Arc<audit::Lines>,
+    pub(crate) counts: Arc<Counts>,
     #[cfg(feature = "planted")]
     planted: Option<Defect>,
 }
@@ -85,8 +91,10 @@ impl Service {
             entropy,
             secret: RowSecret::new(secret),
             pace: None,
+            log: None,
             node,
             lines: Arc::default(),
+            counts: Arc::default(),
             #[cfg(feature = "planted")]
             planted: None,
         })
@@ -95,6 +103,11 @@ impl Service {
     /// The same service with a limit of how fast one person may be written to.
     pub fn with_pace(self, pace: Option<Pace>) -> Self {
         Self { pace: pace.map(Arc::new), ..self }
+    }
+
+    /// The same service, which acknowledges no deletion that is not in this log.
+    pub fn with_deletion_log(self, log: Arc<dyn DeletionLog>) -> Self {
+        Self { log: Some(log), ..self }
     }
 
     /// The same service with a step left out.
@@ -121,6 +134,11 @@ impl Service {
     /// The secret of the row hashes.
     pub fn secret(&self) -> &RowSecret {
         &self.secret
+    }
+
+    /// What happened on this node.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The records below, for what is not a profile.
@@ -160,6 +178,8 @@ impl Tenant<'_> {
 
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod replay_tests;
 #[cfg(test)]
 mod slim_tests;
 #[cfg(test)]

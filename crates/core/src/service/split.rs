@@ -44,7 +44,7 @@ impl Tenant<'_> {
 }
 
 impl Identity<'_> {
-    async fn split(&self, ucid: Ucid, linked: Ucid) -> Result<(), Error> {
+    pub(crate) async fn split(&self, ucid: Ucid, linked: Ucid) -> Result<(), Error> {
         for _ in 0..limits::ROUNDS {
             let (whole, part) = (self.resolve_ucid(ucid).await?, self.resolve_ucid(linked).await?);
             if let Some(busy) = whole.roots().chain(part.roots()).find(|root| root.live.is_busy()) {
@@ -109,6 +109,7 @@ impl Identity<'_> {
             if !self.swap(*first, version, &Profile::Live(taken_out(root, out))).await?.is_done() {
                 return Ok(());
             }
+            self.service.counts.splits.one();
         }
         for tile in out.iter().skip(1) {
             if !self.redirect(root, *tile, *first, out).await? {

@@ -41,6 +41,11 @@ impl Map {
         *self.room.lock().expect("no test panics inside") = Some(writes);
     }
 
+    /// An older state in place of the present one.
+    pub(crate) fn put_back(&self, rows: BTreeMap<Key, Row>) {
+        *self.rows.lock().expect("no test panics inside") = rows;
+    }
+
     /// All rows.
     pub(crate) fn rows(&self) -> BTreeMap<Key, Row> {
         self.rows.lock().expect("no test panics inside").clone()

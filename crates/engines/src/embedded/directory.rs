@@ -351,6 +351,11 @@ pub fn free_for_restore(path: &Path) -> Result<(), OpenError> {
     Err(OpenError::NotEmpty { dir: path.into() })
 }
 
+/// Whether a restore was begun in a directory and has not come to its end.
+pub fn is_being_restored(path: &Path) -> bool {
+    path.join(RESTORING).exists()
+}
+
 fn lock(path: &Path) -> Result<File, OpenError> {
     let io = |source| OpenError::Io { dir: path.into(), source };
     let lock = make_file(&path.join(LOCK)).map_err(io)?;

@@ -17,7 +17,7 @@ mod snapshot;
 mod tests;
 mod trees;
 
-pub use directory::{DELETION_LOG, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore};
+pub use directory::{DELETION_LOG, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore, is_being_restored};
 pub use purge::{PurgeError, Purged};
 pub use snapshot::{RestoreError, Snapshot};
 
@@ -27,6 +27,7 @@ use cache::{Cached, RowCache};
 use committer::{Change, Committer, Message, Verdict};
 use directory::Directory;
 use health::Health;
+use onefold_core::count::Count;
 use onefold_core::store::{Guard, Outcome, Row, Store, StoreError, Version};
 use onefold_core::tables::{Key, Partition, Sort, Table};
 use purge::SharedTrees;
@@ -83,6 +84,12 @@ pub struct EmbeddedStats {
     pub writes: u64,
     /// Writes and removals whose guard did not hold.
     pub conflicts: u64,
+    /// Writes and removals that wait for the committer.
+    pub queued: u64,
+    /// Reads that the row cache answered.
+    pub hits: u64,
+    /// Reads that went to the files, or waited for one that did.
+    pub misses: u64,
     /// Bytes in the row cache, as it counts them.
     pub cache_bytes: u64,
     /// Bytes in files.
@@ -104,6 +111,8 @@ pub struct TableCheck {
 pub struct Embedded {
     cache: Arc<RowCache>,
     health: Arc<Health>,
+    hits: Count,
+    misses: Count,
     /// None once closed.
     trees: SharedTrees,
     block_cache_bytes: u64,
@@ -143,8 +152,9 @@ impl Embedded {
         let thread = std::thread::Builder::new().name("committer".into()).spawn(|| committer.run(messages));
         let committer = Some(thread.map_err(|source| OpenError::Io { dir: dir.into(), source })?);
         let EmbeddedOptions { block_cache_bytes, reserve_bytes, .. } = options;
-        let (queue, purging) = (Some(queue), Default::default());
-        Ok(Self { cache, health, trees: shared, block_cache_bytes, reserve_bytes, purging, queue, committer })
+        let (queue, purging, trees) = (Some(queue), Default::default(), shared);
+        let (hits, misses) = Default::default();
+        Ok(Self { cache, health, hits, misses, trees, block_cache_bytes, reserve_bytes, purging, queue, committer })
     }
 
     /// Whether a write would be tried now. For readiness probes: asks the operating system for free space, no more.
@@ -167,6 +177,9 @@ impl Embedded {
             commits: self.health.commits.load(Relaxed),
             writes: self.health.writes.load(Relaxed),
             conflicts: self.health.conflicts.load(Relaxed),
+            queued: (self.queue().max_capacity() - self.queue().capacity()) as u64,
+            hits: self.hits.get(),
+            misses: self.misses.get(),
             cache_bytes: self.cache.bytes(),
             disk_bytes: self.trees().map_or(0, |trees| trees.bytes()),
         }
@@ -280,7 +293,10 @@ impl Store for Embedded {
         }
         match self.at_hand(key) {
             Some(row) => Ok(row),
-            None => self.read_through(key).await,
+            None => {
+                self.misses.one();
+                self.read_through(key).await
+            }
         }
     }
 
@@ -288,11 +304,13 @@ impl Store for Embedded {
         if self.health.is_closed() {
             return None;
         }
-        match self.cache.get(key)? {
-            Cached::Row(row) => Some(Some(row)),
-            Cached::Absent => Some(None),
-            Cached::TooLarge => None,
-        }
+        let row = match self.cache.get(key)? {
+            Cached::Row(row) => Some(row),
+            Cached::Absent => None,
+            Cached::TooLarge => return None,
+        };
+        self.hits.one();
+        Some(row)
     }
 
     async fn write(&self, key: &Key, guard: Guard, value: Bytes) -> Result<Outcome, StoreError> {

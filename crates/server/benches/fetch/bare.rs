@@ -60,5 +60,5 @@ async fn connection(stream: TcpStream, answer: Arc<Answer>) {
         let answer = answer.clone();
         async move { Ok::<_, Infallible>(answer.response()) }
     });
-    let _closed = http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), service).await;
+    let _closed = http1::Builder::new().writev(false).serve_connection(TokioIo::new(stream), service).await;
 }

@@ -6,6 +6,7 @@ use crate::{address, root_key};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -65,6 +66,39 @@ impl Client {
         self.send(method, path, &Value::Null).map(drop)
     }
 
+    /// Asks, and hands the answer on as it comes, however long it is. An answer that breaks off is a failure.
+    pub(super) fn download(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new("cli.failed", &error.to_string()))?;
+        runtime.block_on(self.stream(self.request(method, path, body)?, take))
+    }
+
+    async fn stream(
+        &self,
+        request: Request<Full<Bytes>>,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let late = |_| Failure::new("cli.timeout", "the server did not answer in time");
+        let (status, mut body) = tokio::time::timeout(PATIENCE, self.answer(request)).await.map_err(late)??;
+        if !status.is_success() {
+            let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| self.strange())?;
+            return Err(self.refused(status, &body.to_bytes()));
+        }
+        while let Some(frame) = tokio::time::timeout(PATIENCE, body.frame()).await.map_err(late)? {
+            let broken = |_| Failure::new("cli.broken_off", "the server broke its answer off; its log says why");
+            if let Ok(piece) = frame.map_err(broken)?.into_data() {
+                take(&piece)?;
+            }
+        }
+        Ok(())
+    }
+
     fn send(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Bytes, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("cli.failed", &error.to_string()))?;
@@ -91,6 +125,12 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure> {
+        let (status, body) = self.answer(request).await?;
+        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| self.strange())?;
+        Ok((status, body.to_bytes()))
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Incoming), Failure> {
         let host = self.host.trim_matches(['[', ']']);
         let stream = TcpStream::connect((host, self.port)).await;
         let stream = stream.map_err(|error| no_server(&self.host, self.port, &error.to_string()))?;
@@ -98,8 +138,7 @@ impl Client {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(strange)?;
         tokio::spawn(connection);
         let (head, body) = sender.send_request(request).await.map_err(strange)?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| self.strange())?;
-        Ok((head.status, body.to_bytes()))
+        Ok((head.status, body))
     }
 
     /// What a person is told of a problem: its detail and every fault. A machine is given all of it.

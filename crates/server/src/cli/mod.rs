@@ -1,7 +1,8 @@
 //! The command line (contract section 12). It is a client like any other: what it does to organisations and keys, it
-//! asks a running server for. Only `serve`, `config`, `doctor`, `tls` and `token` do something themselves.
+//! asks a running server for. Only `serve`, `config`, `doctor`, `restore`, `tls` and `token` do something themselves.
 
 mod audit;
+mod backup;
 mod blocked;
 mod catalogue;
 mod certificates;
@@ -106,6 +107,10 @@ enum Command {
     Config,
     /// Check a data directory that no server is using
     Doctor(doctor::DoctorArgs),
+    /// Have a running server write everything into one file
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup, and delete again what was deleted since
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs the command that the process was started with. Exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -154,6 +159,8 @@ impl Cli {
             Some(Command::Tls(args)) => args.run(output),
             Some(Command::Token(args)) => args.run(&common, output),
             Some(Command::Config) => print_config(&common, output),
+            Some(Command::Backup(args)) => args.run(&common, output),
+            Some(Command::Restore(args)) => args.run(&common, output),
             Some(Command::Doctor(args)) => doctor::run(&args, &common.load(&[])?, output),
         }
     }

@@ -44,6 +44,10 @@ pub struct Config {
     pub sweep: Sweep,
     /// What to tell.
     pub log: Log,
+    /// Who may read what is counted.
+    pub metrics: Metrics,
+    /// Traces.
+    pub telemetry: Telemetry,
 }
 
 /// How to answer.
@@ -82,6 +86,8 @@ pub enum Engine {
         data: PathBuf,
         /// MiB of rows kept in memory.
         cache_mib: u32,
+        /// The file in which deletions are written down; empty: in the directory.
+        deletion_log: PathBuf,
         /// Seconds after which no file holds what was deleted.
         purge_seconds: u32,
     },
@@ -142,6 +148,38 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who may read what is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Who.
+    pub access: Access,
+}
+
+/// Traces.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// The collector; empty for none.
+    pub otlp_endpoint: String,
+    /// Of a thousand requests that belong to no trace, how many are traced.
+    pub sample_per_mille: u32,
+    /// Milliseconds between two batches.
+    pub every_ms: u64,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anyone while the server listens on loopback, else the root key.
+    Auto,
+    /// The root key.
+    Root,
+    /// Anyone.
+    Open,
+}
+
 /// Everything wrong with the settings, one line each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -193,6 +231,8 @@ impl Config {
         within("server.shutdown_ms", server.shutdown_ms, 0..=600_000);
         within("limits.person_per_second", self.limits.person_per_second.into(), 0..=1_000_000);
         within("limits.person_burst", self.limits.person_burst.into(), 1..=1_000_000);
+        within("telemetry.sample_per_mille", self.telemetry.sample_per_mille.into(), 0..=1_000);
+        within("telemetry.every_ms", self.telemetry.every_ms, 100..=60_000);
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
@@ -210,6 +250,7 @@ impl Config {
         }
         within("the number of regions.known", self.regions.known.len() as u64, 1..=limits::ORG_REGIONS as u64);
         faults.extend(self.region_faults());
+        faults.extend(self.telemetry.fault());
         faults.extend(tls::faults(self));
         faults.extend(token::faults(self));
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
@@ -254,6 +295,19 @@ impl Server {
 
 fn wrong<T, E: Display>(name: &str, parsed: Result<T, E>) -> Option<String> {
     parsed.err().map(|error| format!("{name}: {error}"))
+}
+
+impl Telemetry {
+    fn fault(&self) -> Option<String> {
+        let url = self.otlp_endpoint.parse::<http::Uri>();
+        let fits = url.is_ok_and(|url| {
+            let plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+            url.scheme_str() == Some("http") && plain && url.query().is_none()
+        });
+        let fault = "telemetry.otlp_endpoint must be empty or http://HOST:PORT, without a user: TLS to a collector is not \
+                     spoken, so run one beside the server";
+        (!self.otlp_endpoint.is_empty() && !fits).then(|| fault.to_owned())
+    }
 }
 
 #[cfg(test)]

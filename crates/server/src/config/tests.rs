@@ -11,7 +11,9 @@ fn load(document: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigFa
 fn the_defaults_are_what_the_contract_says() {
     let config = Config::load(&[]).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.engine, Engine::Embedded { data: "./data".into(), cache_mib: 256, purge_seconds: 86_400 });
+    let (data, deletion_log) = ("./data".into(), "".into());
+    assert_eq!(config.engine, Engine::Embedded { data, cache_mib: 256, deletion_log, purge_seconds: 86_400 });
+    assert_eq!(config.engine.deletion_log(), Some("./data/deletions.log".into()));
     assert_eq!(config.regions.known, ["EU", "UK", "US", "IN"]);
     assert_eq!(config.server.head_timeout(), Duration::from_secs(10));
     assert_eq!(config.server.body_timeout(), Duration::from_secs(30));

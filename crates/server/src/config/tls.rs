@@ -68,6 +68,13 @@ impl Mtls {
     }
 }
 
+impl Config {
+    /// All addresses at which to answer.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.server.listen), self.tls.address(), self.mtls.address()].into_iter().flatten()
+    }
+}
+
 fn is_set(path: &Path) -> bool {
     !path.as_os_str().is_empty()
 }

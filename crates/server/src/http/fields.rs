@@ -20,9 +20,8 @@ pub(super) fn org_id(faults: &mut Faults, json: Option<&Json<'_>>) -> Option<Org
         }
     };
     let number = match json {
-        Json::Integer(number) => u64::try_from(*number).ok(),
         Json::Text(text) => text.trim().parse().ok(),
-        _ => None,
+        json => json.integer().and_then(|number| u64::try_from(number).ok()),
     };
     faults.parsed(OrgId::new(number.unwrap_or(0)), place)
 }

@@ -167,10 +167,7 @@ fn scope_list(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option
 }
 
 fn expiry(json: &Json<'_>, place: &Place<'_>, now: Ms, faults: &mut Faults) -> Option<Ms> {
-    let moment = match json {
-        Json::Integer(moment) => u64::try_from(*moment).unwrap_or(0),
-        _ => 0,
-    };
+    let moment = json.integer().and_then(|moment| u64::try_from(moment).ok()).unwrap_or(0);
     let fits = now < moment && moment <= LATEST;
     let detail = "must be a moment to come, in milliseconds since the epoch";
     faults.parsed(fits.then_some(moment).ok_or(detail), place)
@@ -195,9 +192,8 @@ fn overlap(body: &Json<'_>) -> Result<Ms, Problem> {
     let mut overlap = None;
     let place = Place::ROOT.member("overlapSeconds");
     for (name, json) in faults.root(body) {
-        match (&**name, json) {
-            ("overlapSeconds", Json::Integer(seconds)) => overlap = u64::try_from(*seconds).ok(),
-            ("overlapSeconds", _) => {}
+        match &**name {
+            "overlapSeconds" => overlap = json.integer().and_then(|seconds| u64::try_from(seconds).ok()),
             _ => faults.unknown(&Place::ROOT.member(name)),
         }
     }

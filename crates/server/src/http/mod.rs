@@ -3,6 +3,7 @@
 //! A handler makes three moves: read the request into a type of the rules, one call, turn the answer into HTTP.
 
 mod audit;
+pub mod backup;
 pub mod blocked;
 pub mod catalogue;
 pub mod certificates;
@@ -14,9 +15,11 @@ pub mod headers;
 pub mod health;
 pub mod keys;
 mod later;
+pub mod metrics;
 pub mod orgs;
 mod page;
 mod patch;
+pub mod reference;
 pub mod search;
 mod server_keys;
 pub mod split;
@@ -71,6 +74,10 @@ const ADMIN: Needs = Needs::Scope(Scope::OrgAdmin);
 pub static ROUTES: &[Route] = &[
     route(Method::GET, "/healthz", Needs::Nothing, || get(health::alive)),
     route(Method::GET, "/readyz", Needs::Nothing, || get(health::ready)),
+    // Who may read them says a setting.
+    route(Method::GET, metrics::PATH, Needs::Nothing, || get(metrics::show)),
+    route(Method::GET, "/openapi.json", Needs::Nothing, || get(reference::document)),
+    route(Method::GET, "/docs", Needs::Nothing, || get(reference::page)),
     // Profiles.
     route(Method::POST, search::PATH, READ, || post(search::search)),
     route(Method::POST, "/cdp/v1/users", WRITE, || post(upsert::upsert)),
@@ -91,6 +98,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/admin/v1/orgs/{orgId}/audit", Needs::Admin, || get(audit::of_org)),
     route(Method::GET, "/admin/v1/orgs/{orgId}/audit/verify", Needs::Admin, || get(audit::verify_org)),
     route(Method::POST, "/admin/v1/server-keys/rotate", Needs::Root, || post(server_keys::rotate)),
+    route(Method::POST, "/admin/v1/backup", Needs::Root, || post(backup::make)),
     route(Method::GET, "/cdp/v1/deletions/{deletionId}", DELETE, || get(deletions::receipt)),
     route(Method::GET, "/.well-known/onefold-keys.json", Needs::Nothing, || get(server_keys::public)),
     // How people are made.

@@ -179,10 +179,7 @@ fn members(
 }
 
 fn org_number(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<OrgId> {
-    let number = match json {
-        Json::Integer(number) => u64::try_from(*number).unwrap_or(0),
-        _ => 0,
-    };
+    let number = json.integer().and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
     faults.parsed(OrgId::new(number), place)
 }
 
@@ -226,19 +223,16 @@ fn limit_members(json: &Json<'_>, place: &Place<'_>, patch: &mut OrgPatch, fault
 
 /// A number of requests; 0 means no limit.
 pub(super) fn rate(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<u32> {
-    let Json::Integer(number) = json else {
+    let Some(number) = json.integer() else {
         faults.invalid(place, "must be an integer; 0 means no limit");
         return None;
     };
-    let number = u32::try_from(*number).map_err(|_| "must be an integer from 0 to 4294967295");
+    let number = u32::try_from(number).map_err(|_| "must be an integer from 0 to 4294967295");
     faults.parsed(number, place)
 }
 
 fn ids_per_fetch(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<u16> {
-    let number = match json {
-        Json::Integer(number) => u16::try_from(*number).unwrap_or(0),
-        _ => 0,
-    };
+    let number = json.integer().and_then(|number| u16::try_from(number).ok()).unwrap_or(0);
     let fits = (1..=limits::SEARCH_VALUES_MAX).contains(&number.into());
     faults.parsed(fits.then_some(number).ok_or("must be an integer from 1 to 500"), place)
 }

@@ -182,10 +182,7 @@ fn identifiers(faults: &mut Faults, json: Option<&Json<'_>>, named: bool) -> Vec
 }
 
 fn timestamp(faults: &mut Faults, json: &Json<'_>, place: &Place<'_>) -> Option<Ms> {
-    let ms = match json {
-        Json::Integer(ms) => Ms::try_from(*ms).ok(),
-        _ => None,
-    };
+    let ms = json.integer().and_then(|ms| Ms::try_from(ms).ok());
     if ms.is_none() {
         faults.invalid(place, "must be an integer, milliseconds since 1970");
     }

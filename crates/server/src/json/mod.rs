@@ -45,6 +45,16 @@ impl Json<'_> {
             Json::Boolean(_) | Json::Integer(_) | Json::Double(_) => false,
         }
     }
+
+    /// As an integer. `5.0` is one too, as JSON Schema has it, within what a double holds exactly.
+    pub fn integer(&self) -> Option<i64> {
+        const EXACT: f64 = (1_i64 << 53) as f64;
+        match self {
+            Json::Integer(number) => Some(*number),
+            Json::Double(number) if number.fract() == 0.0 && number.abs() < EXACT => Some(*number as i64),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,16 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+const ORG_SECOND: &str = "org-second";
+const ORG_MINUTE: &str = "org-minute";
+const KEY_SECOND: &str = "key-second";
+const KEY_MINUTE: &str = "key-minute";
+/// The limit of one person, as it is named to callers.
+pub const PERSON: &str = "profile";
+
+/// The names of all limits.
+pub const POLICIES: [&str; 5] = [ORG_SECOND, ORG_MINUTE, KEY_SECOND, KEY_MINUTE, PERSON];
+
 /// The buckets of a process.
 pub struct Limiter {
     began: Instant,
@@ -48,18 +58,22 @@ impl Default for Limiter {
 impl Limiter {
     /// Now, as buckets count it.
     pub fn now(&self) -> Ticks {
-        Ticks::of(self.began.elapsed())
+        self.at(Instant::now())
+    }
+
+    /// A moment, as buckets count it.
+    pub fn at(&self, moment: Instant) -> Ticks {
+        Ticks::of(moment.saturating_duration_since(self.began))
     }
 
     /// The limits of a key: those of its organisation, then its own.
     pub fn pace(&self, org: (OrgId, OrgLimits), key: (KeyId, Option<KeyRate>)) -> Pace {
         let ((org, most), (key, rate)) = (org, key);
         let mut rules = Vec::with_capacity(4);
-        let org_names = ["org-second", "org-minute"];
-        self.add(&mut rules, Whose::Org(org), org_names, [most.per_second, most.per_minute]);
+        self.add(&mut rules, Whose::Org(org), [ORG_SECOND, ORG_MINUTE], [most.per_second, most.per_minute]);
         if let Some(rate) = rate {
-            let names = ["key-second", "key-minute"];
-            self.add(&mut rules, Whose::Key(key.as_u128()), names, [rate.per_second, rate.per_minute]);
+            let quotas = [rate.per_second, rate.per_minute];
+            self.add(&mut rules, Whose::Key(key.as_u128()), [KEY_SECOND, KEY_MINUTE], quotas);
         }
         Pace::new(rules)
     }
@@ -171,6 +185,11 @@ impl Standing {
         self.refused
     }
 
+    /// The name of the limit.
+    pub fn policy(&self) -> &'static str {
+        self.policy
+    }
+
     /// Written by hand: it is part of every answer.
     fn header(&self) -> HeaderValue {
         let mut text = bucket::Line::default();
@@ -188,7 +207,7 @@ fn wait(seconds: u64, headers: &mut HeaderMap) {
 /// The headers of a write that was refused because of the limit of its person.
 pub fn person_headers(per_second: u32, burst: u32, headers: &mut HeaderMap) {
     let window = burst.div_ceil(per_second.max(1));
-    let policy = HeaderValue::try_from(format!("\"profile\";q={burst};w={window}"));
+    let policy = HeaderValue::try_from(format!("\"{PERSON}\";q={burst};w={window}"));
     headers.insert(POLICY, policy.unwrap_or(HeaderValue::from_static("")));
     headers.insert(LIMIT, HeaderValue::from_static("\"profile\";r=0;t=1"));
     wait(1, headers);

@@ -184,7 +184,9 @@ enum End {
 
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(limits::HEAD_BYTES).max_headers(limits::HEADERS).pipeline_flush(true);
+    // Answers are copied together and written whole. (`pipeline_flush` does so too, and keeps an answer back while more
+    // bytes of the client wait to be read, also the answer to a head that is none.)
+    builder.max_buf_size(limits::HEAD_BYTES).max_headers(limits::HEADERS).writev(false);
     // Time is kept by the pulse, at a fraction of a timer for each request.
     builder.header_read_timeout(None);
     builder

@@ -74,6 +74,51 @@ async fn a_connection_takes_one_request_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_none_is_answered_before_the_connection_ends() {
+    let running = running(QUICK).await;
+    let long = format!("GET / HTTP/1.1\r\n{}\r\n", "x: 1\r\n".repeat(200));
+    let two = "POST / HTTP/1.1\r\ncontent-length: 4\r\ncontent-length: 60\r\n\r\n";
+    for (head, status) in [("GET / HTTP/1.1\r\nx a: 1\r\n\r\n", 400), (two, 400), (&*long, 431)] {
+        let mut stream = running.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer:?} to {head:.60}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_rest_of_the_next_request() {
+    let running = running("").await;
+    let mut stream = running.connect().await;
+    let (head, body) = running.write("u");
+    stream.write_all(format!("{head}{body}POST /half").as_bytes()).await.unwrap();
+    assert!(piece(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_connection_outlives_a_refusal_that_came_before_the_body() {
+    let running = running(QUICK).await;
+    let mut stream = running.connect().await;
+    let search = |key: &str| format!("POST {SEARCH} HTTP/1.1\r\nhost: x\r\napikey: {key}\r\ncontent-length: 2\r\n\r\n");
+    let write = |key: &str| search(key).replace(SEARCH, USERS);
+    for head in [search("wrong"), write("wrong"), search(&running.world.key)] {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        stream.write_all(b"{}").await.unwrap();
+        let answer = piece(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 40") && !answer.contains("connection: close"), "{answer}");
+    }
+    // What is too much to be dropped, or does not come, ends it, and the answer says so.
+    for (length, body) in [(1_000_000, "{"), (20, "{")] {
+        let mut stream = running.connect().await;
+        let head = write("wrong").replace("length: 2", &format!("length: {length}"));
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_come_to_its_end_is_cut_off() {
     let server = running(QUICK).await;
     for start in ["", "POST /cdp/v1/users HTTP/1.1\r\nhost: x\r\n"] {

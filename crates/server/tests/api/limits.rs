@@ -59,8 +59,8 @@ async fn all_routes_and_keys_of_an_organisation_draw_from_one_bucket() {
 #[tokio::test]
 async fn a_refused_call_does_nothing() {
     let world = world().await;
-    world.say("u", json!({"a": 1})).await.ok();
     limit(&world, json!({"perSecond": 0, "perMinute": 1})).await;
+    world.say("u", json!({"a": 1})).await.ok();
     world.say("u", json!({"a": 2})).await.refused(429, "limit.org");
     world.delete(json!({"ids": {"user_id": ["u"]}})).await.refused(429, "limit.org");
     limit(&world, json!({"perMinute": 0})).await;

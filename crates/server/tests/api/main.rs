@@ -5,6 +5,7 @@
 
 mod audit;
 mod authorisation;
+mod backup;
 mod blocked;
 mod blocklist;
 mod bodies;
@@ -25,6 +26,8 @@ mod keys_get;
 mod keys_post;
 mod keys_rotate;
 mod limits;
+mod metrics;
+mod openapi;
 mod orgs_get;
 mod orgs_patch;
 mod orgs_post;

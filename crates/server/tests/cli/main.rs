@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod audit;
+mod backup;
 mod config;
 mod doctor;
 mod first_run;
@@ -10,5 +11,6 @@ mod identity;
 mod keys;
 mod orgs;
 mod serve;
+mod traces;
 mod usage;
 mod util;

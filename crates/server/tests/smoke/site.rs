@@ -90,11 +90,13 @@ impl Site {
     }
 }
 
-/// The command that serves `data` in this directory. It sweeps and purges often, so that some kills hit that.
+/// The command that serves `data` in this directory. It sweeps and purges often, so that some kills hit that, and takes
+/// every call however slow the machine is that it is tested on.
 pub fn serve(dir: &Path) -> Command {
     let mut command = onefold(dir);
     command.args(["serve", "--listen", "127.0.0.1:0", "--no-demo"]);
     command.envs([("ONEFOLD__SWEEP__EVERY_MS", "150"), ("ONEFOLD__ENGINE__PURGE_SECONDS", "2")]);
+    command.envs([("ONEFOLD__SERVER__PROCESSOR_QUEUE_MS", "0"), ("ONEFOLD__SERVER__STORE_QUEUE_MS", "0")]);
     command
 }
 

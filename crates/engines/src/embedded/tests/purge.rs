@@ -5,6 +5,8 @@ use crate::conformance::partition_of;
 use crate::embedded::PurgeError;
 use onefold_core::tables::{Key, Partition};
 use std::fs;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// As those of the suite, in a table that holds something of people.
 fn partition(number: u8) -> Partition {
@@ -76,31 +78,36 @@ async fn nothing_deleted_is_left_and_all_else_stays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_meanwhile_are_all_there_and_removed_rows_stay_away() {
     let (store, dir) = deleted().await;
-    let writer = tokio::spawn({
-        let store = store.clone();
-        async move {
-            for round in 0..40_u64 {
-                for sort in 100..=105 {
-                    put(&*store, &key(1, sort), Guard::At(Version(2 + round)), Bytes::from(format!("round {round}")))
-                        .await;
-                }
-                let gone = key(2, round as u8);
-                put(&*store, &gone, Guard::Absent, text("short")).await;
-                store.remove(&gone, Version(1)).await.expect("removed");
-            }
-        }
-    });
+    let enough = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn(write_and_remove(store.clone(), enough.clone()));
     for _ in 0..3 {
         purge(&store).await.expect("purged");
     }
-    writer.await.expect("no write was refused");
+    enough.store(true, Relaxed);
+    let rounds = writer.await.expect("no write was refused");
+    assert!(rounds > 3, "{rounds} rounds of writes went on meanwhile");
     store.close().await;
     let again = open(dir.path());
     for sort in 100..=105 {
-        let expected = Row { version: Version(42), value: text("round 39") };
+        let expected = Row { version: Version(2 + rounds), value: Bytes::from(format!("round {}", rounds - 1)) };
         assert_eq!(get(&*again, &key(1, sort)).await, Some(expected));
     }
     assert_eq!(again.scan(&partition(2), None, 1000).await.expect("scanned"), vec![]);
+}
+
+async fn write_and_remove(store: Arc<Embedded>, enough: Arc<AtomicBool>) -> u64 {
+    let mut round = 0;
+    while !enough.load(Relaxed) {
+        for sort in 100..=105 {
+            let value = Bytes::from(format!("round {round}"));
+            put(&*store, &key(1, sort), Guard::At(Version(2 + round)), value).await;
+        }
+        let gone = key(2, round as u8);
+        put(&*store, &gone, Guard::Absent, text("short")).await;
+        store.remove(&gone, Version(1)).await.expect("removed");
+        round += 1;
+    }
+    round
 }
 
 #[tokio::test]

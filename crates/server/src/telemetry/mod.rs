@@ -1,4 +1,6 @@
-//! Logs. To standard error, so that standard output is the command line's own; without personal data, keys or URLs.
+//! Logs, here, and [`traces`]. Logs go to standard error, so that standard output is the command line's own; without personal data, keys or URLs.
+
+pub mod traces;
 
 use crate::config::{Log, LogFormat};
 use std::io::{IsTerminal, stderr};
