@@ -8,7 +8,7 @@ use crate::cli;
 use crate::config::{Config, Layer};
 use crate::json::{self, Json};
 use crate::limits::JSON_DEPTH;
-use crate::{receipts, root_key, token};
+use crate::{deletion_log, receipts, root_key, token};
 use onefold_api::receipts::{PublicKeys, SignedReceipt};
 use onefold_core::fuzzing as core;
 use onefold_engines::embedded::fuzzing as engine;
@@ -91,12 +91,23 @@ fn settings(data: &[u8]) {
 /// Files that the server or a command reads: the first byte says which sort.
 fn files(data: &[u8]) {
     let Some((sort, text)) = data.split_first() else { return };
-    match sort % 4 {
+    match sort % 6 {
         0 => root_key::fuzz(text),
         1 => receipts::fuzz(text),
         2 => receipt(text),
-        _ => cli::fuzz_records(text),
+        3 => cli::fuzz_records(text),
+        4 => deletion_log::fuzz(text),
+        _ => backup(text).expect("a file can be written beside others that do not last"),
     }
+}
+
+/// A backup: it is read to its end, or said to be something else.
+fn backup(text: &[u8]) -> std::io::Result<()> {
+    let name = format!("onefold-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, text)?;
+    let _judged = crate::backup::read::verify(&path);
+    std::fs::remove_file(&path)
 }
 
 /// A receipt, and after a byte of zero the public keys. None that was made here is signed by one of them.
