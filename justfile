@@ -52,6 +52,10 @@ bench *ARGS:
 bench-limits:
     cargo bench -p onefold --bench limiter
 
+# What metering costs a call
+bench-meter:
+    cargo bench -p onefold --bench meter
+
 # Five times the writes that can be done; keep the machine otherwise idle
 bench-overload:
     cargo bench -p onefold --bench overload

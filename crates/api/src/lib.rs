@@ -10,3 +10,4 @@ pub mod problem;
 pub mod profiles;
 pub mod receipts;
 mod shapes;
+pub mod usage;

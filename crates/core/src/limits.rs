@@ -149,6 +149,22 @@ pub const AUDIT_CHAINS: usize = 10_000;
 pub const BLOCKED_VALUES: usize = 1_000;
 /// Bytes that one compiled pattern may take.
 pub const PATTERN_BYTES: usize = 64 * 1024;
+/// Hours that one question about usage spans: 31 days.
+pub const USAGE_HOURS: u32 = 31 * 24;
+/// Items of one answer about usage; what does not fit is told in one sum.
+pub const USAGE_ITEMS: usize = 1_000;
+/// Keys that are told apart while usage is added up, of which the largest are listed; those of tokens have no bound else.
+pub const USAGE_APART: usize = 100_000;
+/// Rows of usage, or of reads, that are read at a time.
+pub const USAGE_ROWS: u16 = 256;
+/// Milliseconds for which it is kept what keys read: 30 days.
+pub const KEY_READS_MS: u64 = 30 * 24 * 3_600 * 1_000;
+/// UCIDs in one row of what keys read: 4 KiB.
+pub const KEY_READS_ROW: usize = 256;
+/// Items on one page of what a key read.
+pub const KEY_READS_PAGE: u16 = 1_000;
+/// Batches of rows by the hour that one pass of their sweeper removes, of one organisation and table.
+pub const HOURLY_BATCHES: usize = 16;
 /// Items on one page of a list.
 pub const PAGE: u16 = 100;
 
@@ -162,5 +178,7 @@ const _: () =
 const _: () = assert!(WRITE_IDENTIFIERS <= PROFILE_IDENTIFIERS);
 const _: () = assert!(WRITE_IDENTIFIERS * (1 + KIND_DERIVES) <= PROFILE_IDENTIFIERS, "a write fits with its hashes");
 const _: () = assert!(TICKET_MS > LEASE_MS);
+const _: () = assert!(USAGE_ITEMS <= USAGE_APART);
+const _: () = assert!(USAGE_HOURS as usize <= USAGE_ITEMS, "every hour of a question has its item");
 const _: () = assert!(UNWRITTEN_MS < 365 * 24 * 3_600 * 1_000, "no UCID of a deleted person is given to another");
 const _: () = assert!(UNWRITTEN_MS > IDEMPOTENCY_MS, "no operation is at work for so long");

@@ -73,6 +73,14 @@ pub enum Table {
     /// Partition: 0 and the fingerprint; or 1, orgId, and 24 zero bytes, with the fingerprint to sort by. Value: whom it is
     /// bound to; or only that it once was. Written by administrators. Never ends: an unbound one says so.
     Certificate = 16,
+    /// What the keys of an organisation called.
+    /// Partition: orgId. Sort: hour, key id, node, number of the row (see [`crate::service::usage`]). Value: a running total.
+    /// Written by that node alone. Removed by the sweeper when its time is over, 400 days unless set otherwise.
+    Usage = 17,
+    /// Which profiles the keys of an organisation read.
+    /// Partition: orgId. Sort: as in `Usage`. Value: UCIDs; and how many reads were not kept. Written once, by that node.
+    /// Removed by the sweeper after thirty days.
+    KeyReads = 21,
     /// Identifiers of deleted people that may not be written again.
     /// Partition: orgId. Sort: keyed hash that all writings of the identifier have in common. Value: kind and keyed hash of
     /// each writing, when, which delete; no value. Written by the delete, before it is acknowledged. Ends when it is
@@ -82,7 +90,7 @@ pub enum Table {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 17] = [
+    pub const ALL: [Table; 19] = [
         Table::Meta,
         Table::Org,
         Table::ApiKey,
@@ -99,6 +107,8 @@ impl Table {
         Table::Blocked,
         Table::Refused,
         Table::Certificate,
+        Table::Usage,
+        Table::KeyReads,
         Table::Suppression,
     ];
 
@@ -121,6 +131,8 @@ impl Table {
             Table::Blocked => "blocked",
             Table::Refused => "refused",
             Table::Certificate => "certificate",
+            Table::Usage => "usage",
+            Table::KeyReads => "key_reads",
             Table::Suppression => "suppression",
         }
     }
@@ -415,4 +427,27 @@ pub fn refused_record(org: OrgId, at: Ms, random: u64) -> Key {
 /// How an organisation resolves records.
 pub fn strategy(org: OrgId) -> Key {
     Partition::new(Table::Strategy, [&org.get().to_be_bytes()]).row(&[])
+}
+
+/// A table of rows by the hour, `Usage` or `KeyReads`, of one organisation.
+pub fn hourly(table: Table, org: OrgId) -> Partition {
+    Partition::new(table, [&org.get().to_be_bytes()])
+}
+
+/// One row by the hour: of which key, and by which node, which has as many of these as it needs.
+pub fn hourly_sort(hour: u32, key: u128, node: u64, number: u32) -> Sort {
+    join([&hour.to_be_bytes(), &key.to_be_bytes(), &node.to_be_bytes(), &number.to_be_bytes()])
+}
+
+/// What stands before every row of an hour, and of a key in it where one is given.
+pub fn hourly_before(hour: u32, key: Option<u128>) -> Sort {
+    let key = key.map(u128::to_be_bytes);
+    join([&hour.to_be_bytes(), key.as_ref().map_or(&[][..], |key| key)])
+}
+
+/// The hour and the key of a row by the hour.
+pub fn hour_and_key(sort: &Sort) -> Option<(u32, u128)> {
+    let hour = sort.get(..4)?.try_into().ok()?;
+    let key = sort.get(4..20)?.try_into().ok()?;
+    Some((u32::from_be_bytes(hour), u128::from_be_bytes(key)))
 }

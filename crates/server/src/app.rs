@@ -7,6 +7,7 @@ use crate::gate::Gate;
 use crate::http::backup::Backups;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
 use crate::receipts::Receipts;
@@ -27,6 +28,8 @@ pub struct App {
     pub tokens: Option<Tokens>,
     /// How much each organisation and key may call.
     pub limiter: Limiter,
+    /// How much each key called, and whom it read.
+    pub meter: Meter,
     /// How much is under way, and whether more may come.
     pub gate: Gate,
     /// How long what comes waits, and who is refused for that.
@@ -53,6 +56,7 @@ impl App {
             auth: Auth::new(&service, root_key),
             tokens: None,
             limiter: Limiter::default(),
+            meter: Meter::new(service.clock().now(), config.metering.reads_per_hour),
             gate: Gate::new(config.server.max_in_flight),
             overload: Overload::new(&config.server),
             readiness: Readiness::default(),

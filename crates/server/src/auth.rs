@@ -14,10 +14,11 @@
 mod bearer;
 mod presented;
 
+pub(crate) use bearer::is_holder;
+
 use crate::app::App;
 use crate::audit;
 use crate::caller::{Caller, Key};
-use crate::limit::Limiter;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::tls::Peer;
@@ -42,11 +43,17 @@ use subtle::ConstantTimeEq;
 pub(crate) const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
 
 /// Who calls a route of profiles that needs this scope: 401 without valid credentials, 403 with the root key, which opens
-/// `/admin` alone. Whether a key has the scope is for the caller to check; a token without it gets no further.
-pub async fn authenticate(app: &App, parts: &Parts, last: &Last, needs: Scope) -> Result<Caller, Problem> {
+/// `/admin` alone. Whether a key has the scope is for the caller to check; a token without it gets no further. Who is
+/// refused because of their certificate is in the note.
+pub async fn authenticate(
+    app: &App,
+    parts: &Parts,
+    (last, note): (&Last, &Note),
+    needs: Scope,
+) -> Result<Caller, Problem> {
     match app.auth.who(app, parts, last, needs).await? {
         Who::Caller(caller) => {
-            last.check_certificate(app, Some(caller.org().id)).await?;
+            last.check_caller(app, &caller, note).await?;
             Ok(caller)
         }
         Who::Root => Err(ServerCode::AuthScope.into()),
@@ -63,9 +70,9 @@ pub async fn administrator(app: &App, parts: &Parts) -> Result<Administrator, Pr
             Ok(Administrator::Root)
         }
         Who::Caller(caller) => {
-            last.check_certificate(app, Some(caller.org().id)).await?;
-            caller.check_scope(Scope::OrgAdmin)?;
-            caller.admit(app, &Note::of(parts))?;
+            let note = Note::of(parts);
+            last.check_caller(app, &caller, &note).await?;
+            caller.admit(app, &note, Scope::OrgAdmin)?;
             audit::begin(app, parts, caller.key.who(), Some(caller.org().id)).await?;
             Ok(Administrator::Of(caller.org().id))
         }
@@ -103,6 +110,14 @@ impl Last {
             // Boxed: it must not make every fetch larger.
             Some(peer) => Box::pin(peer.check(app, caller)).await,
         }
+    }
+
+    async fn check_caller(&self, app: &App, caller: &Caller, note: &Note) -> Result<(), Problem> {
+        let checked = self.check_certificate(app, Some(caller.org().id)).await;
+        if checked.is_err() {
+            note.known(&caller.key, None);
+        }
+        checked
     }
 
     fn get(&self, key: &str, is_token: bool) -> Option<Seen> {
@@ -260,7 +275,7 @@ impl Auth {
 
     async fn look_up(&self, app: &App, hash: RowHash) -> Result<Seen, Problem> {
         let (read_at, changes) = (Instant::now(), self.changes.load(Ordering::SeqCst));
-        let known = known(&app.service, &app.limiter, hash).await?.map(Arc::new);
+        let known = known(app, hash).await?.map(Arc::new);
         let seen = Seen { read_at, changes, known };
         self.seen.insert(hash, seen.clone());
         Ok(seen)
@@ -268,7 +283,8 @@ impl Auth {
 }
 
 /// What a key opens, as it stands in the store.
-async fn known(service: &Service, limiter: &Limiter, hash: RowHash) -> Result<Option<Key>, Error> {
+async fn known(app: &App, hash: RowHash) -> Result<Option<Key>, Error> {
+    let service = &app.service;
     let Some(facts) = service.look_up_key(hash).await? else { return Ok(None) };
     let org = service.find_org(facts.org).await?;
     let rules = Arc::new(service.rules(facts.org).await?);
@@ -279,7 +295,8 @@ async fn known(service: &Service, limiter: &Limiter, hash: RowHash) -> Result<Op
         source: facts.name.into(),
         scopes: facts.scopes,
         until: facts.until,
-        pace: limiter.pace((org.id, org.limits), (facts.key, facts.rate)),
+        pace: app.limiter.pace((org.id, org.limits), (facts.key, facts.rate)),
+        heavy: app.meter.is_heavy(org.id),
         org,
     }))
 }

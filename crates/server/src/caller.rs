@@ -37,6 +37,8 @@ pub struct Key {
     pub until: Ms,
     /// How much it may call.
     pub pace: Pace,
+    /// Whether the answers to its organisation's fetches are larger than they should be.
+    pub heavy: bool,
 }
 
 impl Key {
@@ -72,16 +74,20 @@ impl Caller {
         if org == self.key.org.id { Ok(()) } else { Err(ServerCode::AuthOrg.into()) }
     }
 
-    /// Takes one call from what the caller may make, and writes down who it was: 429 if there is none left. After the
-    /// scope, before the body (contract section 2).
-    pub fn admit(&self, app: &App, note: &Note) -> Result<(), Problem> {
+    /// Takes one call from what the caller may make, and writes down who it was: 403 `auth.scope` unless the caller has
+    /// the scope, 429 if there is no call left. Before the body (contract section 2).
+    pub fn admit(&self, app: &App, note: &Note, scope: Scope) -> Result<(), Problem> {
+        if let Err(problem) = self.check_scope(scope) {
+            note.known(&self.key, None);
+            return Err(problem);
+        }
         let standing = self.key.pace.take(app.limiter.at(note.began()));
         note.known(&self.key, standing);
         standing.and_then(|standing| standing.refused()).map_or(Ok(()), |code| Err(code.into()))
     }
 
     /// 403 `auth.scope` unless the caller has this scope.
-    pub fn check_scope(&self, scope: Scope) -> Result<(), Problem> {
+    fn check_scope(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.has(scope) { Ok(()) } else { Err(ServerCode::AuthScope.into()) }
     }
 }
@@ -107,9 +113,8 @@ impl<const SCOPE: u8> Allowed<SCOPE> {
         let Some(scope) = Scope::ALL.into_iter().find(|scope| *scope as u8 == SCOPE) else {
             return Err(Problem::fault("a route asks for a scope that does not exist"));
         };
-        let caller = auth::authenticate(app, parts, last, scope).await?;
-        caller.check_scope(scope)?;
-        caller.admit(app, note)?;
+        let caller = auth::authenticate(app, parts, (last, note), scope).await?;
+        caller.admit(app, note, scope)?;
         Ok(Self(caller))
     }
 }

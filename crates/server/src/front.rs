@@ -9,6 +9,7 @@ use crate::encoding::Coding;
 use crate::http;
 use crate::limit;
 use crate::limits;
+use crate::meter::Pending;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::telemetry::traces::{self, Answered};
@@ -93,16 +94,18 @@ impl Front {
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
-        let note = Note::of_call(began);
-        let mut response = match fetch {
-            Some(_) => self.fetched(last, &note, request).await,
+        let (own, shared) = (Note::of_call(began), fetch.is_none().then(|| Arc::new(Note::of_call(began))));
+        let note = shared.as_deref().unwrap_or(&own);
+        let pending = Pending::new(&self.app.meter, note, (&method, route));
+        let mut response = match &shared {
+            None => self.fetched(last, note, request).await,
             // Boxed, so that what a connection keeps for its next request is no larger than a fetch needs.
-            None => Box::pin(self.lent(request, &id, (&note, last.peer()))).await,
+            Some(shared) => Box::pin(self.lent(request, &id, (shared, last.peer()))).await,
         };
         note.headers(response.headers_mut());
-        let mut code = None;
+        let (mut code, mut refused) = (None, false);
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            code = Some(problem.code().as_str());
+            (code, refused) = (Some(problem.code().as_str()), problem.is_refusal());
             self.app.metrics.refused(&problem);
             note.refused_by().into_iter().for_each(|policy| self.app.metrics.limited(policy));
             log_problem(&problem, &id, route, trace.as_deref());
@@ -113,6 +116,7 @@ impl Front {
         if is_worth_compressing(&response) {
             response = compressed(response, accepted).await;
         }
+        pending.answered(&mut response, refused);
         if self.app.gate.is_closed() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -159,7 +163,12 @@ impl Front {
         fetched.unwrap_or_else(|_| Err(panicked()))
     }
 
-    async fn lent<B>(&self, request: Request<B>, id: &RequestId, note_and_peer: (&Note, Option<&Arc<Peer>>)) -> Response
+    async fn lent<B>(
+        &self,
+        request: Request<B>,
+        id: &RequestId,
+        note_and_peer: (&Arc<Note>, Option<&Arc<Peer>>),
+    ) -> Response
     where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
@@ -176,24 +185,21 @@ impl Front {
         &self,
         mut request: Request<Body>,
         id: &RequestId,
-        (note, peer): (&Note, Option<&Arc<Peer>>),
+        (note, peer): (&Arc<Note>, Option<&Arc<Peer>>),
     ) -> Response {
         request.extensions_mut().insert(id.clone());
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer.clone());
         }
-        let shared = Arc::new(Note::of_call(note.began()));
-        request.extensions_mut().insert(shared.clone());
+        request.extensions_mut().insert(note.clone());
         // Whoever asks after our health is answered also when there is too much else to do.
         if matches!(request.uri().path(), "/healthz" | "/readyz" | http::metrics::PATH) {
             return self.routed(request).await;
         }
-        let response = match self.app.gate.enter() {
+        match self.app.gate.enter() {
             Ok(_inside) => self.admitted(request).await,
             Err(code) => Problem::from(code).into_response(),
-        };
-        note.copy(&shared);
-        response
+        }
     }
 
     async fn admitted(&self, request: Request<Body>) -> Response {

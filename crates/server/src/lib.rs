@@ -7,9 +7,9 @@
 //! | [`caller`], [`auth`], [`token`] | who calls, and what they may do; bearer tokens |
 //! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
 //! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
-//! | [`limit`], [`note`] | how much they may call; what is learnt of a call |
+//! | [`limit`], [`meter`], [`note`] | how much they may call; how much they did; what is learnt of a call |
 //! | [`openapi`] | the description of the API, and the page made of it |
-//! | [`json`], [`problem`] | bodies read strictly; what is said when something is wrong |
+//! | [`json`], [`moment`], [`problem`] | bodies and moments read strictly; what is said when something is wrong |
 //! | [`cli`], [`demo`], [`address`], [`root_key`] | the command line; what the first run makes and says |
 //! | [`telemetry`], [`metrics`] | logs; what is counted |
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
@@ -39,7 +39,9 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod meter;
 pub mod metrics;
+pub mod moment;
 pub mod note;
 pub mod openapi;
 pub mod overload;

@@ -75,6 +75,29 @@ pub const CATALOGUE_ROUNDS: usize = 16;
 /// Organisations and keys whose token buckets are kept in memory; of more, the least used find theirs full again.
 pub const BUCKETS: usize = 20_000;
 
+/// Tallies of calls; threads that are more share them.
+pub const METER_SHARDS: usize = 32;
+/// Keys, operations and statuses in one tally; at one more it is gathered at once.
+pub const METER_LINES: usize = 4_096;
+/// Reads in one tally: 768 KiB. It is gathered before it is full; what comes sooner than that is counted as missed.
+pub const METER_READS: usize = 16_384;
+/// Keys of which a running total, or whom they read in this hour, is kept in memory; what is written makes room for others.
+pub const METER_ROWS: usize = 50_000;
+/// UCIDs that are remembered so as not to be written twice in an hour, of all keys together.
+pub const METER_REMEMBERED: usize = 1_000_000;
+/// Rows of reads that wait for the store: 16 MiB. What is over it is counted as missed.
+pub const METER_READY: usize = 4_096;
+/// Organisations whose average answer of the last hour is known.
+pub const METER_ORGS: usize = 10_000;
+/// Rows that are written at a time.
+pub const METER_WRITES: usize = 128;
+/// Milliseconds between two writes of what was counted: half of what a crash may lose (contract section 8).
+pub const METER_MS: u64 = 500;
+/// So many of these until reads that fill no row are written.
+pub const METER_TURNS: u64 = 20;
+/// Bytes that the average answer to a fetch should not be above (contract section 8).
+pub const FETCH_BYTES: u64 = 1_024;
+
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.
@@ -100,6 +123,8 @@ pub const LINGER_MS: u64 = 250;
 
 const _: () = assert!(DELETE_VALUES * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "a full delete fits, escaped too");
 const _: () = assert!(SEARCH_VALUES_MAX * (IDENTIFIER_BYTES * 6 + 3) < LARGE_BODY_BYTES, "so does a full search");
+const _: () = assert!(METER_MS * 2 <= 1_000, "a crash loses at most a second");
+const _: () = assert!(KEYS_SEEN <= METER_ROWS, "whoever is known can be counted");
 const _: () = assert!(TOKEN_BYTES < HEAD_BYTES, "a token fits into a head, with other headers");
 const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buckets");
 const _: () = assert!(SPANS_AT_ONCE <= SPANS_WAITING);

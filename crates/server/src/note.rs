@@ -1,10 +1,13 @@
-//! What is learnt of a call while it is answered, for what comes after its handler: who called, and how they stand with
-//! their limits. One lives as long as its call; the front makes it, extractors fill it in.
+//! What is learnt of a call while it is answered, for what comes after its handler: who called, how they stand with their
+//! limits, what they looked up and whom they were shown. One lives as long as its call; the front makes it, extractors and
+//! handlers fill it in.
 
 use crate::caller::Key;
 use crate::limit::Standing;
 use http::HeaderMap;
 use http::request::Parts;
+use onefold_core::service::fetch::Shown;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -13,6 +16,8 @@ use std::time::Instant;
 pub struct Note {
     began: Instant,
     known: OnceLock<Known>,
+    identifiers: AtomicU32,
+    shown: OnceLock<Shown>,
 }
 
 impl Default for Note {
@@ -31,7 +36,7 @@ struct Known {
 impl Note {
     /// Of a call that began then.
     pub fn of_call(began: Instant) -> Self {
-        Self { began, known: OnceLock::new() }
+        Self { began, known: OnceLock::new(), identifiers: AtomicU32::new(0), shown: OnceLock::new() }
     }
 
     /// When the call began. Whoever needs the time to a few microseconds takes this: looking at the clock is dear beside
@@ -50,11 +55,29 @@ impl Note {
         self.known.get_or_init(|| Known { key: key.clone(), standing });
     }
 
-    /// Takes over what another one says.
-    pub fn copy(&self, other: &Note) {
-        if let Some(known) = other.known.get() {
-            self.known(&known.key, known.standing);
-        }
+    /// Who called, if anybody who is known.
+    pub fn key(&self) -> Option<&Arc<Key>> {
+        self.known.get().map(|known| &known.key)
+    }
+
+    /// Writes down how many identifiers the call names, once they are looked up.
+    pub fn looked_up(&self, identifiers: usize) {
+        self.identifiers.store(u32::try_from(identifiers).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// How many these were.
+    pub fn identifiers(&self) -> u32 {
+        self.identifiers.load(Ordering::Relaxed)
+    }
+
+    /// Writes down whom the answer shows. What is there already stays.
+    pub fn shows(&self, shown: Shown) {
+        self.shown.get_or_init(|| shown);
+    }
+
+    /// Who that was.
+    pub fn shown(&self) -> Option<&Shown> {
+        self.shown.get()
     }
 
     /// The limit that the call was refused by, if it was.

@@ -277,6 +277,12 @@ impl Problem {
         self.0.status
     }
 
+    /// Whether the call was not let in: whatever it said, nothing was done.
+    pub fn is_refusal(&self) -> bool {
+        let refusals = [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        refusals.contains(&self.0.status)
+    }
+
     /// What the log is told beside the code.
     pub fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()

@@ -14,7 +14,7 @@ use crate::system::{SystemClock, SystemEntropy};
 use crate::telemetry::traces::Traces;
 use crate::tls::Door;
 use crate::token::Tokens;
-use crate::{front, overload, root_key, serve, tls};
+use crate::{front, meter, overload, root_key, serve, tls};
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
@@ -30,6 +30,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+/// Rows that are kept by the hour end by the hour; a minute is soon enough.
+const SWEEP_HOURS_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +143,7 @@ pub async fn run(
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let recorder = tokio::spawn(audit::record_failures(app.clone()));
+    let meter = tokio::spawn(meter::run(app.clone()));
     let purger = purger.map(Purger::start);
     let queues = tokio::spawn(overload::watch(app.clone()));
     let (told, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -154,11 +159,12 @@ pub async fn run(
     drop(told);
     let served = server.await;
     watcher.into_iter().chain(keys).for_each(|task| task.abort());
-    for task in [sweeper, recorder, queues] {
+    for task in [sweeper, recorder, queues, meter] {
         task.abort();
         let _ = task.await;
     }
     app.failures.record(&app.service).await;
+    app.meter.finish(&app.service).await;
     let last = app.clone();
     let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;
     if let Some(purger) = purger {
@@ -233,6 +239,23 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
 /// Finishes and cleans up, for as long as the server runs.
 async fn sweep(app: Arc<App>) {
+    futures_util::future::join(sweep_work(&app), sweep_hours(&app)).await;
+}
+
+/// Removes what was metered so long ago that its time is over.
+async fn sweep_hours(app: &App) {
+    let usage_ms = u64::from(app.config.metering.usage_days) * DAY_MS;
+    loop {
+        match app.service.sweep_hours(usage_ms).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "swept what was metered long ago"),
+            Err(error) => tracing::warn!(%error, "sweeping what was metered failed; the next pass goes on"),
+        }
+        tokio::time::sleep(SWEEP_HOURS_EVERY).await;
+    }
+}
+
+async fn sweep_work(app: &App) {
     let mut ticks = tokio::time::interval(Duration::from_millis(app.config.sweep.every_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

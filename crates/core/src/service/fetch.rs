@@ -55,6 +55,34 @@ pub struct Found {
     pub count: usize,
     /// The ETag, without quotes, where one profile was found.
     pub etag: Option<ETag>,
+    /// Whom it shows.
+    pub shown: Shown,
+}
+
+/// The people that an answer shows. One of them, as most answers have, needs no memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    first: Option<Ucid>,
+    others: Vec<Ucid>,
+}
+
+impl Shown {
+    /// One.
+    pub fn one(ucid: Ucid) -> Self {
+        Self { first: Some(ucid), others: Vec::new() }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = Ucid> {
+        self.first.iter().chain(&self.others).copied()
+    }
+}
+
+impl FromIterator<Ucid> for Shown {
+    fn from_iter<I: IntoIterator<Item = Ucid>>(ucids: I) -> Self {
+        let mut ucids = ucids.into_iter();
+        Self { first: ucids.next(), others: ucids.collect() }
+    }
 }
 
 /// The two halves of an ETag: what writes set, and the whole unprojected answer.
@@ -96,7 +124,8 @@ impl Tenant<'_> {
             }
         }
         let etag = if let [hit] = hits.as_slice() { Some(hit.etag) } else { None };
-        Ok(Found { count: hits.len(), etag, body: body(search, self.rules(), hits, self.service.clock.now()) })
+        let (count, shown) = (hits.len(), hits.iter().map(|hit| hit.ucid).collect());
+        Ok(Found { count, etag, shown, body: body(search, self.rules(), hits, self.service.clock.now()) })
     }
 }
 

@@ -17,6 +17,7 @@ pub mod keys;
 mod link;
 pub(crate) mod operation;
 pub mod orgs;
+pub mod reads;
 mod record;
 pub mod replay;
 mod slim;
@@ -25,6 +26,7 @@ pub mod strategy;
 pub mod suppress;
 pub mod sweep;
 pub mod upsert;
+pub mod usage;
 
 use crate::count::Counts;
 use crate::defect::Defect;

@@ -83,12 +83,18 @@ impl Auth {
             scopes: claims.scopes,
             until: claims.until,
             pace: app.limiter.pace((org.id, org.limits), (id, tokens.settings().rate())),
+            heavy: app.meter.is_heavy(org.id),
             org,
         }));
         let seen = Seen { read_at, changes, known };
         self.seen.insert(hash, seen.clone());
         Ok(seen)
     }
+}
+
+/// Whether an id stands for somebody who holds tokens, and is no key's.
+pub(crate) fn is_holder(id: KeyId) -> bool {
+    uuid::Uuid::from_u128(id.as_u128()).get_version_num() == 8
 }
 
 /// What stands for whoever holds a token, in limits and in the audit log of an organisation: a UUID of version 8, so that

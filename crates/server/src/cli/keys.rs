@@ -1,5 +1,6 @@
-//! `onefold key create|list|rotate|revoke`.
+//! `onefold key create|list|rotate|revoke|reads`.
 
+mod reads;
 mod rotate;
 
 use super::Common;
@@ -51,6 +52,8 @@ enum KeyCommand {
     },
     /// Give a key a new secret and show it, this once; or replace a key of the server itself
     Rotate(rotate::RotateArgs),
+    /// List the profiles that a key read, for the day on which it leaks; kept for 30 days
+    Reads(reads::ReadsArgs),
     /// End a key, for good
     Revoke {
         #[command(flatten)]
@@ -94,6 +97,7 @@ impl KeyArgs {
                 output.done(&rows(&items), &ListView { items, next: None })
             }
             KeyCommand::Rotate(args) => args.run(&client, output),
+            KeyCommand::Reads(args) => args.run(&client, output),
             KeyCommand::Revoke { which } => {
                 client.tell(Method::DELETE, &which.path())?;
                 output.done(&format!("revoked {}", which.key), &json!({ "keyId": which.key, "revoked": true }))

@@ -6,6 +6,7 @@ mod backup;
 mod blocked;
 mod catalogue;
 mod certificates;
+mod chart;
 mod client;
 mod doctor;
 mod identity;
@@ -20,6 +21,7 @@ mod strategy;
 mod suppressions;
 mod tls;
 mod token;
+mod usage;
 
 use crate::config::{Config, Layer};
 use clap::{Args, Parser, Subcommand};
@@ -79,8 +81,10 @@ enum Command {
     Serve(Serve),
     /// Make, change and list organisations
     Org(orgs::OrgArgs),
-    /// Make, list, rotate and revoke API keys
+    /// Make, list, rotate and revoke API keys; and see what one read
     Key(keys::KeyArgs),
+    /// Show what the keys of an organisation called, as a table and a small chart
+    Usage(usage::UsageArgs),
     /// Read and verify the audit log
     Audit(audit::AuditArgs),
     /// Verify the receipt of a delete
@@ -147,6 +151,7 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(&common, &args, output),
             Some(Command::Org(args)) => args.run(&common, output),
             Some(Command::Key(args)) => args.run(&common, output),
+            Some(Command::Usage(args)) => args.run(&common, output),
             Some(Command::Audit(args)) => args.run(&common, output),
             Some(Command::Receipt(args)) => args.run(&common, output),
             Some(Command::Strategy(args)) => args.run(&common, output),

@@ -50,6 +50,11 @@ impl Failure {
         Self::with(text, problem)
     }
 
+    /// The code of the error.
+    pub(super) fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+
     /// The same, with what it is about before it.
     pub(super) fn about(self, what: &str) -> Self {
         Self { text: format!("{what}: {}", self.text), ..self }

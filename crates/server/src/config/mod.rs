@@ -40,6 +40,8 @@ pub struct Config {
     pub regions: Regions,
     /// How much may come.
     pub limits: Limits,
+    /// What is kept of calls.
+    pub metering: Metering,
     /// How often to clean up.
     pub sweep: Sweep,
     /// What to tell.
@@ -118,6 +120,16 @@ impl Limits {
     pub fn person(&self) -> Option<Pace> {
         (self.person_per_second > 0).then(|| Pace::new(self.person_per_second, self.person_burst))
     }
+}
+
+/// What is kept of calls.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metering {
+    /// Days for which it is kept what keys called.
+    pub usage_days: u32,
+    /// Profiles that are kept of those that one key read in one hour.
+    pub reads_per_hour: u32,
 }
 
 /// How often to clean up.
@@ -236,6 +248,8 @@ impl Config {
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
+        within("metering.usage_days", self.metering.usage_days.into(), 1..=3_650);
+        within("metering.reads_per_hour", self.metering.reads_per_hour.into(), 0..=1_000_000);
         within("token.leeway_ms", self.token.leeway_ms, 0..=600_000);
         within("token.refresh_ms", self.token.refresh_ms, 1_000..=86_400_000);
         within("token.unknown_kid_ms", self.token.unknown_kid_ms, 100..=3_600_000);

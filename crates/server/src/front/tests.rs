@@ -68,8 +68,11 @@ async fn a_fetch_is_answered_as_the_router_would() {
     for (key, body) in with_bodies.chain(with_keys) {
         let request = search(key, body);
         let id = RequestId::of(request.headers(), &front.app);
-        let direct = told(front.fetched(&Last::default(), &Note::default(), request).await).await;
-        let handled = front.handled(search(key, body), &id, (&Note::default(), None)).await;
+        let notes = [Arc::<Note>::default(), Arc::default()];
+        let direct = told(front.fetched(&Last::default(), &notes[0], request).await).await;
+        let handled = front.handled(search(key, body), &id, (&notes[1], None)).await;
+        let [one, other] = notes.map(|note| (note.key().map(|key| key.id), note.identifiers(), note.shown().cloned()));
+        assert_eq!(one, other);
         assert_eq!(direct, told(handled).await, "{key} {body:.80}");
         statuses.push(direct.0);
     }

@@ -8,6 +8,7 @@ use crate::body;
 use crate::caller::{Allowed, Caller, Deleter};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -35,6 +36,7 @@ pub async fn delete(
     let key = headers::idempotency(&head.headers, &app.service, (draft.org, "delete"), &body, "")?;
     caller.check_org(draft.org)?;
     let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key, suppress: draft.suppress };
+    Note::of(&head).looked_up(delete.sought.len());
     let deleted = caller.tenant(&app).delete(&delete).await?;
     let mut response = match Prefer::of(&head.headers).minimal {
         Some(true) => StatusCode::NO_CONTENT.into_response(),

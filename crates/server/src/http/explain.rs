@@ -10,6 +10,7 @@ use crate::body;
 use crate::caller::{Allowed, Reader};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
+use crate::note::Note;
 use crate::problem::Problem;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -32,7 +33,7 @@ pub async fn explain(
     let body = body::read(&app, &head.headers, body, body_limit(&caller)).await?;
     let (org, search) = read(&json::parse(&body)?, caller.org(), true)?;
     caller.check_org(org.unwrap_or(caller.org().id))?;
-    answer(&caller.tenant(&app), &search).await
+    answer(&caller.tenant(&app), &search, &Note::of(&head)).await
 }
 
 /// Explains people to who administers.
@@ -50,14 +51,16 @@ pub async fn administered(
     let org = app.service.org(id).await?;
     let (_, search) = read(&body, &org, false)?;
     let tenant = app.service.tenant(id, Arc::new(app.service.rules(id).await?));
-    answer(&tenant, &search).await
+    answer(&tenant, &search, &Note::of(&head)).await
 }
 
-async fn answer(tenant: &Tenant<'_>, search: &Search) -> Result<Response, Problem> {
+async fn answer(tenant: &Tenant<'_>, search: &Search, note: &Note) -> Result<Response, Problem> {
+    note.looked_up(search.sought.len());
     let explained = tenant.explain(search).await.map_err(Problem::of_read)?;
     if explained.is_empty() {
         return Err(Error::from(Code::ProfileNotFound).into());
     }
+    note.shows(explained.iter().filter_map(|person| person["ucid"].as_str()?.parse().ok()).collect());
     wire::answer(StatusCode::OK, &explained)
 }
 

@@ -8,6 +8,7 @@ use crate::auth::Administrator;
 use crate::body;
 use crate::json::{self, Faults, Json, Place};
 use crate::limits::BODY_BYTES;
+use crate::moment::LATEST;
 use crate::problem::Problem;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
@@ -20,9 +21,6 @@ use onefold_core::org::{self, KeyId, KeyRate, OrgKey, Scope, Scopes};
 use onefold_core::service::keys::{NewKey, ShownKey};
 use onefold_core::time::Ms;
 use std::sync::Arc;
-
-/// The last moment of the year 9999: what lies beyond is a mistake in the unit.
-const LATEST: Ms = 253_402_300_799_999;
 
 /// `POST …/keys`: the only answer, beside that of a rotation, that shows a secret.
 pub async fn create(
@@ -93,7 +91,8 @@ pub async fn revoke(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn key_id(text: &str) -> Result<KeyId, Problem> {
+/// The key of a URL.
+pub(super) fn key_id(text: &str) -> Result<KeyId, Problem> {
     text.parse().map_err(|_| Error::from(Code::KeyUnknown).into())
 }
 

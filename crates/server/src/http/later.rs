@@ -1,7 +1,7 @@
 //! Routes of the contract that this version does not have yet. They answer 400 `request.not_yet`, as everything of the
 //! contract that is not there, but tell nothing to whoever may not call them.
 
-use crate::caller::{OrgAdmin, Reader, Sender};
+use crate::caller::{Reader, Sender};
 use crate::problem::{Problem, ServerCode};
 
 /// For who may read profiles.
@@ -11,11 +11,6 @@ pub(super) async fn reader(_: Reader) -> Problem {
 
 /// For who may send events.
 pub(super) async fn sender(_: Sender) -> Problem {
-    ServerCode::NotYet.into()
-}
-
-/// For who may administer their organisation.
-pub(super) async fn org_admin(_: OrgAdmin) -> Problem {
     ServerCode::NotYet.into()
 }
 

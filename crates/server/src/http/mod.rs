@@ -26,6 +26,7 @@ pub mod split;
 pub mod strategy;
 pub mod suppressions;
 pub mod upsert;
+mod usage;
 mod wire;
 
 use crate::app::App;
@@ -126,9 +127,12 @@ pub static ROUTES: &[Route] = &[
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/certificates/{fingerprint}", Needs::Root, || {
         delete(certificates::unbind)
     }),
+    // What keys called, and whom they read.
+    route(Method::GET, "/cdp/v1/usage", ADMIN, || get(usage::own)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/usage", Needs::Admin, || get(usage::of_org)),
+    route(Method::GET, "/admin/v1/orgs/{orgId}/keys/{keyId}/reads", Needs::Admin, || get(usage::reads)),
     // Of the contract, but not of this version yet.
     route(Method::POST, "/cdp/v1/users/_events", READ, || post(later::reader)),
-    route(Method::GET, "/cdp/v1/usage", ADMIN, || get(later::org_admin)),
     route(Method::POST, "/cdp/v1/events", EVENTS, || post(later::sender)),
     route(Method::POST, "/v1/identify", Needs::Nothing, || post(later::anyone)),
     route(Method::POST, "/v1/track", Needs::Nothing, || post(later::anyone)),

@@ -28,6 +28,8 @@ use std::sync::Arc;
 
 /// Its route.
 pub const PATH: &str = "/cdp/v1/users/_search";
+/// Its name among operations.
+pub const OPERATION: &str = "POST /cdp/v1/users/_search";
 
 /// Fetches profiles.
 pub async fn search(
@@ -36,7 +38,7 @@ pub async fn search(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    fetched(&app, caller, &head, body).await
+    fetched(&app, (caller, &Note::of(&head)), &head, body).await
 }
 
 /// The same without the router, which calls [`search`] with the same extractor, but takes as long as half a fetch to do
@@ -47,17 +49,19 @@ where
 {
     let (head, body) = request.into_parts();
     let Allowed(caller) = Reader::on(last, &head, (app, note)).await?;
-    fetched(app, caller, &head, body).await
+    fetched(app, (caller, note), &head, body).await
 }
 
-async fn fetched<B>(app: &App, caller: Caller, head: &Parts, body: B) -> Result<Response, Problem>
+async fn fetched<B>(app: &App, (caller, note): (Caller, &Note), head: &Parts, body: B) -> Result<Response, Problem>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let body = body::read(app, &head.headers, body, body_limit(&caller)).await?;
     let wanted = Wanted::read(&json::parse(&body)?, &caller)?;
     caller.check_org(wanted.org)?;
-    let found = caller.tenant(app).fetch(&wanted.search).await.map_err(Problem::of_read)?;
+    note.looked_up(wanted.search.sought.len());
+    let mut found = caller.tenant(app).fetch(&wanted.search).await.map_err(Problem::of_read)?;
+    note.shows(std::mem::take(&mut found.shown));
     wanted.answer(found)
 }
 

@@ -10,6 +10,7 @@ use crate::body;
 use crate::caller::{Allowed, OrgAdmin};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits::BODY_BYTES;
+use crate::note::Note;
 use crate::problem::Problem;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -31,7 +32,7 @@ pub async fn split(
     let body = body::read(&app, &head.headers, body, BODY_BYTES).await?;
     let two = Two::read(&json::parse(&body)?, caller.org(), LINKED, true)?;
     caller.check_org(two.org.unwrap_or(caller.org().id))?;
-    parted(&caller.tenant(&app), &two).await
+    parted(&caller.tenant(&app), &two, &Note::of(&head)).await
 }
 
 /// The same for administrators.
@@ -41,8 +42,9 @@ pub async fn administered(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let note = request.extensions().get::<Arc<Note>>().cloned().unwrap_or_default();
     let (tenant, two) = Two::of(&app, who, &wire::path(path)?, request, LINKED).await?;
-    parted(&tenant, &two).await
+    parted(&tenant, &two, &note).await
 }
 
 /// Lets two people who were split meet again. They do not at once: the next record that names both joins them.
@@ -57,8 +59,10 @@ pub async fn lift(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn parted(tenant: &Tenant<'_>, two: &Two) -> Result<Response, Problem> {
+async fn parted(tenant: &Tenant<'_>, two: &Two, note: &Note) -> Result<Response, Problem> {
+    note.looked_up([two.one, two.other].len());
     let found = tenant.split(two.region, two.one, two.other).await?;
+    note.shows([two.one, two.other].into_iter().collect());
     Ok(([(CONTENT_TYPE, JSON)], found.body).into_response())
 }
 

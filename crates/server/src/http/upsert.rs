@@ -8,6 +8,7 @@ use crate::caller::{Allowed, Writer};
 use crate::front::RequestId;
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
+use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use axum::Extension;
 use axum::body::Body;
@@ -19,6 +20,7 @@ use onefold_core::id::{Identifier, OrgId, Region, Ucid};
 use onefold_core::limits::{SOURCE_BYTES, WRITE_IDENTIFIERS};
 use onefold_core::org::{Org, WriteAnswer};
 use onefold_core::patch::Patch;
+use onefold_core::service::fetch::Shown;
 use onefold_core::service::upsert::{Precondition, Write, Written};
 use onefold_core::time::Ms;
 use onefold_core::value::Source;
@@ -44,7 +46,10 @@ pub async fn upsert(
         strict: conditions.prefer.strict,
         ..draft.write(caller.key.source.clone(), id.as_str())
     };
+    let note = Note::of(&head);
+    note.looked_up(write.identifiers.len() + usize::from(write.ucid.is_some()));
     let written = tenant.upsert(&write).await?;
+    note.shows(Shown::one(written.ucid));
     let minimal = conditions.prefer.minimal.unwrap_or(caller.org().write_answer == WriteAnswer::Minimal);
     answer(written, minimal)
 }

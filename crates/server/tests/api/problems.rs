@@ -69,10 +69,6 @@ async fn what_this_version_does_not_have_is_refused_after_authentication() {
         world.post(url, json!({})).await.refused(400, "request.not_yet");
         world.post(url, json!({})).without("apikey").await.refused(401, "auth.missing");
     }
-    for url in ["/cdp/v1/usage?by=key"] {
-        world.get(url).await.refused(400, "request.not_yet");
-        world.get(url).without("apikey").await.refused(401, "auth.missing");
-    }
     for url in ["/v1/identify", "/v1/batch", "/v1/t", "/v1/m"] {
         world.post(url, json!({})).without("apikey").await.refused(400, "request.not_yet");
     }

@@ -9,6 +9,7 @@ mod doctor;
 mod first_run;
 mod identity;
 mod keys;
+mod metering;
 mod orgs;
 mod serve;
 mod traces;

@@ -1,7 +1,7 @@
 //! The real binary on real files: what it acknowledged is there after a stop, a kill, a lost power supply and a full
 //! disk. `docs/durability.md` says what each of these shows and what none can.
 //!
-//! `kill`, `power`, `full` and `stop` are the tests. They put the server under `load`, which writes down in the `ledger`
+//! `kill`, `power`, `full`, `metering` and `stop` are the tests. Most put the server under `load`, which writes down in the `ledger`
 //! what was acknowledged; after the restart `check` looks everybody up and `judge` says what is not as it was promised.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, unreachable_pub)]
@@ -14,6 +14,7 @@ mod judge;
 mod kill;
 mod ledger;
 mod load;
+mod metering;
 mod power;
 mod site;
 mod stop;

@@ -243,3 +243,23 @@ async fn the_limits_of_the_organisation_hold_and_those_of_a_holder() {
     find(&other).await.refused(404, "profile.not_found");
     world.find("user_id", "u").await.refused(404, "profile.not_found");
 }
+
+#[tokio::test]
+async fn what_a_token_called_and_read_is_metered_under_its_holder() {
+    if !peers() {
+        return;
+    }
+    let world = world("").await;
+    let (good, reader) = (token(json!({})), token(json!({"scope": "profile.read"})));
+    let written = world.say("u", json!({})).await;
+    world.find("user_id", "u").bearer(&good, ORG).await.ok();
+    world.find("user_id", "nobody").bearer(&reader, ORG).await.refused(404, "profile.not_found");
+    world.say("u", json!({})).bearer(&reader, ORG).await.refused(403, "auth.scope");
+    let usage = world.admin(Method::GET, "/usage?by=key", json!({})).key(ROOT_KEY).await.ok();
+    let items = usage["items"].as_array().unwrap();
+    let holder = items.iter().find(|item| item["name"].is_null()).unwrap_or_else(|| panic!("{usage:#}"));
+    assert_eq!((&holder["calls"], &holder["refused"]), (&json!(2), &json!(0)), "two tokens, one holder: {usage:#}");
+    let id = holder["keyId"].as_str().unwrap();
+    let reads = world.admin(Method::GET, &format!("/keys/{id}/reads"), json!({})).key(ROOT_KEY).await.ok();
+    assert_eq!(reads["items"][0]["ucid"], written.header("x-ucid"), "{reads:#}");
+}
