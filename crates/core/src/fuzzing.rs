@@ -9,7 +9,9 @@ use crate::patch::normalise_preference;
 use crate::profile::Profile;
 use crate::profile::codec::{self, Rendered, View};
 use crate::records::Record;
-use crate::service::{SecretRow, audit, blocked, catalogue, erase, identity, operation, strategy, suppress, sweep};
+use crate::service::{
+    SecretRow, audit, blocked, catalogue, erase, identity, operation, reads, strategy, suppress, sweep, usage,
+};
 use crate::tables::RowHash;
 use bytes::Bytes;
 use std::fmt::{Debug, Display};
@@ -42,7 +44,7 @@ fn encoded(profile: &Profile) -> Bytes {
 
 /// The rows of all other tables: the first byte says of which, the rest is the row.
 pub fn record_row(data: &[u8]) {
-    const READERS: [fn(&[u8]); 20] = [
+    const READERS: [fn(&[u8]); 22] = [
         record::<Org>,
         record::<OrgKey>,
         record::<ApiKey>,
@@ -63,6 +65,8 @@ pub fn record_row(data: &[u8]) {
         record::<erase::Deletion>,
         profile_row,
         record::<suppress::Suppression>,
+        record::<reads::KeyReads>,
+        record::<usage::UsageRow>,
     ];
     if let Some((which, row)) = data.split_first() {
         READERS[usize::from(*which) % READERS.len()](row);
