@@ -30,6 +30,10 @@ pub struct OrgBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^(profile|minimal)$"), extend("type" = "string"))]
     pub write_answer: Option<String>,
+    /// Where its administrator is told of deletes that ask for it; null: nowhere. Only of `PATCH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub admin_email: Option<Option<String>>,
 }
 
 /// The body of `PATCH …/orgs/{orgId}`: what is missing stays.
@@ -56,6 +60,10 @@ pub struct OrgPatchBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 36_500))]
     pub profile_ttl_days: Option<Option<u32>>,
+    /// Where its administrator is told of deletes that ask for it; null: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 254), regex(pattern = shapes::EMAIL))]
+    pub admin_email: Option<Option<String>>,
 }
 
 /// Limits in a request; what is missing stays as it is, or has its default.
@@ -93,6 +101,9 @@ pub struct OrgView {
     /// Days after which a profile that nothing was heard of is erased; not there: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_ttl_days: Option<u32>,
+    /// Where its administrator is told of deletes that ask for it; not there: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_email: Option<String>,
     /// When it was made.
     pub created_at: u64,
 }

@@ -152,8 +152,10 @@ pub struct DeleteAnswer {
 pub enum Notification {
     /// It was not asked for.
     None,
-    /// The administrator was told.
+    /// The mail server has taken the mail to the administrator.
     Sent,
-    /// There is no mail to tell anybody by.
+    /// The server sends no mail, or the organisation has no address to send it to.
     NotConfigured,
+    /// The mail server did not take the mail, or not in time. The delete is done.
+    Failed,
 }

@@ -5,6 +5,9 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// A region's code.
 pub(crate) const REGION: &str = "^[A-Za-z0-9-]{1,8}$";
+/// An e-mail address, in ASCII.
+pub(crate) const EMAIL: &str =
+    "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$";
 /// A UCID.
 pub(crate) const UUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 /// SHA-256 of a certificate.

@@ -103,6 +103,8 @@ pub const LEASE_MS: u64 = 30_000;
 
 /// Largest `orgId`: integers up to this are exact in every JSON library.
 pub const ORG_ID_MAX: u64 = (1 << 53) - 1;
+/// Bytes of an e-mail address: what SMTP takes.
+pub const EMAIL_BYTES: usize = 254;
 /// Regions of one organisation.
 pub const ORG_REGIONS: usize = 16;
 /// Keys of one organisation that are in force at once.

@@ -4,8 +4,10 @@
 use crate::id::{BadName, OrgId, Region};
 use crate::limits;
 use crate::records::Record;
+use crate::store::StoreError;
 use crate::tables::RowHash;
 use crate::time::Ms;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -30,9 +32,33 @@ pub struct Org {
     pub created: Ms,
     /// Random: which call made it, so that a call whose answer was lost recognises its own work.
     pub made_by: u128,
+    /// Where its administrator is told of deletes; see [`check_admin_email`].
+    #[serde(skip)]
+    pub admin_email: Option<Box<str>>,
 }
 
-impl Record for Org {}
+/// One whose administrator has an address is written as version 2, all others as version 1.
+impl Record for Org {
+    fn encode(&self) -> Bytes {
+        let row = match &self.admin_email {
+            None => postcard::to_extend(self, vec![1]),
+            admin => postcard::to_extend(&(self, admin), vec![2]),
+        };
+        row.expect("an organisation always serialises into memory").into()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let damaged = |_| StoreError::Corrupt("the body of an organisation is damaged".into());
+        match bytes {
+            [1, body @ ..] => postcard::from_bytes(body).map_err(damaged),
+            [2, body @ ..] => {
+                let (org, admin_email) = postcard::from_bytes::<(Self, _)>(body).map_err(damaged)?;
+                Ok(Self { admin_email, ..org })
+            }
+            _ => Err(StoreError::Corrupt("unknown version of an organisation".into())),
+        }
+    }
+}
 
 /// How much an organisation may call (contract section 8). 0 means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,6 +302,19 @@ pub fn check_key_name(name: &str) -> Result<(), BadName> {
     }
 }
 
+/// Whether this may be where an administrator is told of deletes: one address, `name@domain`, in at most
+/// [`limits::EMAIL_BYTES`] bytes of ASCII without quotes, so that every server can be given it.
+pub fn check_admin_email(address: &str) -> Result<(), BadName> {
+    let part = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&c);
+    let dots = |text: &str| !text.is_empty() && text.split('.').all(|label| !label.is_empty());
+    let domain = |text: &str| dots(text) && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.');
+    let fits = address.len() <= limits::EMAIL_BYTES
+        && address
+            .split_once('@')
+            .is_some_and(|(name, host)| dots(name) && name.len() <= 64 && name.bytes().all(part) && domain(host));
+    if fits { Ok(()) } else { Err(BadName("must be one e-mail address in ASCII, as admin@example.org")) }
+}
+
 fn check_text(name: &str) -> Result<(), BadName> {
     if name.trim().is_empty() {
         return Err(BadName("must not be blank"));
@@ -335,6 +374,53 @@ mod tests {
         }
         assert!(check_org_name(&"x".repeat(129)).is_err());
         assert!(check_key_name(&"x".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn an_administrator_has_one_plain_address() {
+        for good in ["admin@example.org", "a.b+c@x", "o'neil@mail.example.co.uk"] {
+            assert!(check_admin_email(good).is_ok(), "{good}");
+        }
+        let long = format!("{}@example.org", "x".repeat(65));
+        for bad in [
+            "",
+            "admin",
+            "@x",
+            "a@",
+            "a@b@c",
+            "a b@x",
+            "a@x\r\nBcc: b@y",
+            "a@x, b@y",
+            "<a@x>",
+            "\"a b\"@x",
+            "a..b@x",
+            "ü@x",
+            "a@x.",
+            &long,
+        ] {
+            assert!(check_admin_email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn organisations_from_before_administrators_had_an_address_are_read() {
+        let org = Org {
+            id: OrgId::new(7).unwrap(),
+            name: "Acme".into(),
+            regions: vec!["EU".parse().unwrap()],
+            limits: OrgLimits::default(),
+            write_answer: WriteAnswer::Minimal,
+            profile_ttl_days: Some(9),
+            created: 5,
+            made_by: 6,
+            admin_email: None,
+        };
+        let before = postcard::to_extend(&org, vec![1]).unwrap();
+        assert_eq!(Org::decode(&before), Ok(org.clone()));
+        assert_eq!(org.encode(), before, "and are written as they were");
+        let with = Org { admin_email: Some("admin@example.org".into()), ..org };
+        assert_eq!(Org::decode(&with.encode()), Ok(with.clone()));
+        assert!(Org::decode(&[3]).is_err() && Org::decode(&[]).is_err() && Org::decode(&[2, 1]).is_err());
     }
 
     #[test]

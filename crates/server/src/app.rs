@@ -7,6 +7,7 @@ use crate::gate::Gate;
 use crate::http::backup::Backups;
 use crate::http::health::Readiness;
 use crate::limit::Limiter;
+use crate::mail::Mailer;
 use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
@@ -38,6 +39,8 @@ pub struct App {
     pub readiness: Readiness,
     /// What signs receipts.
     pub receipts: Receipts,
+    /// How administrators are told of deletes.
+    pub mailer: Mailer,
     /// What backups are made of, where there are files.
     pub backups: Option<Backups>,
     /// Refused credentials that the audit log is still to be told of.
@@ -61,6 +64,7 @@ impl App {
             overload: Overload::new(&config.server),
             readiness: Readiness::default(),
             receipts: Receipts::fleeting(service.entropy(), service.clock().now()),
+            mailer: Mailer::default(),
             backups: None,
             failures: Failures::default(),
             metrics: Metrics::default(),

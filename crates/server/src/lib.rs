@@ -5,7 +5,7 @@
 //! | [`serve`], [`tls`], [`mod@front`] | connections; certificates and handshakes; what every request passes |
 //! | [`http`] | the route table and one file an operation |
 //! | [`caller`], [`auth`], [`token`] | who calls, and what they may do; bearer tokens |
-//! | [`audit`], [`receipts`] | what is recorded of calls; the proof of a delete |
+//! | [`audit`], [`receipts`], [`mail`] | what is recorded of calls; the proof of a delete; who is told of one |
 //! | [`gate`], [`overload`] | who is let in, and who is refused when there is too much to do |
 //! | [`limit`], [`meter`], [`note`] | how much they may call; how much they did; what is learnt of a call |
 //! | [`openapi`] | the description of the API, and the page made of it |
@@ -39,6 +39,7 @@ pub mod http;
 pub mod json;
 pub mod limit;
 pub mod limits;
+pub mod mail;
 pub mod meter;
 pub mod metrics;
 pub mod moment;

@@ -116,6 +116,8 @@ pub const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 pub const HTTP2_SEND_BYTES: usize = 256 * 1024;
 /// Bytes of a file of certificates, keys or revocation lists.
 pub const PEM_BYTES: u64 = 64 << 20;
+/// Mails that are sent at once; more wait for their turn, as long as one may take.
+pub const MAILS_AT_ONCE: usize = 8;
 /// Milliseconds for which one answer of `/readyz` stands for those who ask again.
 pub const READY_MS: u64 = 1_000;
 /// Milliseconds for which open connections are still told that the server shuts down, before they are closed.

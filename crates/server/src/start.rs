@@ -7,6 +7,7 @@ use crate::config::{Config, Engine};
 use crate::deletion_log::DeletionLog;
 use crate::deletion_log::read::LogError;
 use crate::http::backup::Backups;
+use crate::mail::Mailer;
 use crate::purger::Purger;
 use crate::receipts::Receipts;
 use crate::serve::Entrance;
@@ -121,6 +122,7 @@ pub async fn run(
     serving: impl AsyncFnOnce(&App, Listening) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
+    let mailer = Mailer::new(&config.mail).map_err(StartError::Other)?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
     let Opened { service, meter, files } = open(&config).await?;
@@ -130,7 +132,7 @@ pub async fn run(
     let embedded = files.as_ref().map(|(store, _)| store.clone());
     let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
     let backups = files.map(|(store, log)| Backups::new(store, log));
-    let app = Arc::new(App { receipts, tokens, backups, ..App::new(service, config, &root) });
+    let app = Arc::new(App { receipts, tokens, mailer, backups, ..App::new(service, config, &root) });
     app.metrics.watch(meter, embedded);
     if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
         let _ = app.traces.set(traces);

@@ -38,6 +38,8 @@ pub struct OrgPatch {
     pub ids_per_fetch: Option<u16>,
     /// Another answer to writes.
     pub write_answer: Option<WriteAnswer>,
+    /// Another address of the administrator; `Some(None)`: none.
+    pub admin_email: Option<Option<Box<str>>>,
     /// Another time after which a profile that nothing was heard of is erased; `Some(None)`: never.
     pub profile_ttl_days: Option<Option<u32>>,
 }
@@ -56,6 +58,7 @@ impl OrgPatch {
         set(&mut org.limits.ids_per_fetch, &self.ids_per_fetch);
         set(&mut org.write_answer, &self.write_answer);
         set(&mut org.profile_ttl_days, &self.profile_ttl_days);
+        set(&mut org.admin_email, &self.admin_email);
     }
 }
 
@@ -174,6 +177,7 @@ impl NewOrg {
             profile_ttl_days: None,
             created,
             made_by,
+            admin_email: None,
         }
     }
 }

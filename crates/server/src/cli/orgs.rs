@@ -46,6 +46,9 @@ enum OrgCommand {
         /// Another name
         #[arg(long)]
         name: Option<String>,
+        /// Where its administrator is told of deletes that ask for it; "" for nowhere
+        #[arg(long, value_name = "ADDRESS")]
+        admin_email: Option<String>,
         #[command(flatten)]
         settings: Settings,
     },
@@ -88,7 +91,10 @@ impl OrgArgs {
                 let body = OrgBody { org_id: id, ..settings.body(Some(name)) };
                 (Method::POST, "/admin/v1/orgs".into(), body)
             }
-            OrgCommand::Update { id, name, settings } => (Method::PATCH, of(id), settings.body(name)),
+            OrgCommand::Update { id, name, admin_email, settings } => {
+                let admin_email = admin_email.map(|address| Some(address).filter(|address| !address.is_empty()));
+                (Method::PATCH, of(id), OrgBody { admin_email, ..settings.body(name) })
+            }
         };
         let org: OrgView = client.ask(method, &path, &body)?;
         output.done(&rows(std::slice::from_ref(&org)), &org)
@@ -124,9 +130,10 @@ fn rows(orgs: &[OrgView]) -> String {
         let mut cells = vec![org.org_id.to_string(), org.name.clone(), org.regions.join(",")];
         cells.extend(numbers);
         cells.push(org.write_answer.clone());
+        cells.push(org.admin_email.clone().unwrap_or_default());
         cells
     };
-    let head = ["ORG", "NAME", "REGIONS", "PER SECOND", "PER MINUTE", "IDS PER FETCH", "WRITE ANSWER"];
+    let head = ["ORG", "NAME", "REGIONS", "PER SECOND", "PER MINUTE", "IDS PER FETCH", "WRITE ANSWER", "ADMIN"];
     table(&head, &orgs.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -144,6 +151,7 @@ impl Settings {
             regions: self.regions,
             limits: Some(limits).filter(|limits| *limits != LimitsBody::default()),
             write_answer: self.write_answer.map(answer),
+            admin_email: None,
         }
     }
 }

@@ -130,11 +130,12 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// Hides what is secret: everything whose name says so.
+/// Hides what is secret: everything whose name says so, if it is set.
 pub(super) fn mask(table: &mut Table) {
     for (key, value) in table.iter_mut() {
         match value {
             Value::Table(inner) => mask(inner),
+            value if value.as_str() == Some("") => {}
             value if ["key", "secret", "password", "token"].iter().any(|end| key.ends_with(end)) => {
                 *value = MASK.into()
             }

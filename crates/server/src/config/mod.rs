@@ -2,10 +2,12 @@
 //! the environment, then the command line. Unknown keys are errors, and all faults are told together.
 
 mod layers;
+mod mail;
 mod tls;
 pub(crate) mod token;
 
 pub use layers::Layer;
+pub use mail::{Mail, MailTls};
 pub use tls::{Mtls, Tls};
 pub use token::Token;
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub sweep: Sweep,
     /// What to tell.
     pub log: Log,
+    /// By which server administrators are told of deletes.
+    pub mail: Mail,
     /// Who may read what is counted.
     pub metrics: Metrics,
     /// Traces.
@@ -248,6 +252,7 @@ impl Config {
         within("tls.handshake_timeout_ms", self.tls.handshake_timeout_ms, 10..=600_000);
         within("tls.max_handshakes", self.tls.max_handshakes.into(), 1..=100_000);
         within("tls.watch_ms", self.tls.watch_ms, 100..=3_600_000);
+        within("mail.timeout_ms", self.mail.timeout_ms, 10..=60_000);
         within("metering.usage_days", self.metering.usage_days.into(), 1..=3_650);
         within("metering.reads_per_hour", self.metering.reads_per_hour.into(), 0..=1_000_000);
         within("token.leeway_ms", self.token.leeway_ms, 0..=600_000);
@@ -266,6 +271,7 @@ impl Config {
         faults.extend(self.region_faults());
         faults.extend(self.telemetry.fault());
         faults.extend(tls::faults(self));
+        faults.extend(mail::faults(self));
         faults.extend(token::faults(self));
         faults.extend(wrong("log.level", self.log.level.parse::<tracing_subscriber::filter::Targets>()));
         faults

@@ -49,7 +49,8 @@ const NOBODY: &str = r#"{"orgId":7,"search":{"user_id":["nobody"]},"onMissing":"
 async fn told(response: Response) -> (u16, Vec<String>, Bytes) {
     let problem = response.extensions().get::<Problem>().map(|problem| Bytes::from(problem.body("same")));
     let mut headers: Vec<_> = response.headers().iter().map(|header| format!("{header:?}")).collect();
-    headers.retain(|header| !header.contains("content-length"));
+    // Whether a connection can go on is for the front to say that has it.
+    headers.retain(|header| !header.contains("content-length") && !header.contains("\"connection\""));
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     (head.status.as_u16(), headers, problem.unwrap_or(body))

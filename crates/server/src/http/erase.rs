@@ -8,6 +8,7 @@ use crate::body;
 use crate::caller::{Allowed, Caller, Deleter};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits;
+use crate::mail::Notice;
 use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use axum::body::Body;
@@ -38,23 +39,41 @@ pub async fn delete(
     let delete = Delete { region: draft.region, sought: draft.sought, idempotency: key, suppress: draft.suppress };
     Note::of(&head).looked_up(delete.sought.len());
     let deleted = caller.tenant(&app).delete(&delete).await?;
+    let notification = if draft.notify { tell(&app, &caller, &delete, &deleted).await } else { Notification::None };
     let mut response = match Prefer::of(&head.headers).minimal {
         Some(true) => StatusCode::NO_CONTENT.into_response(),
-        _ => answer(&deleted, draft.values, draft.notify)?,
+        _ => answer(&deleted, draft.values, notification)?,
     };
     response.extensions_mut().insert(About(Uuid::from_u128(deleted.deletion).to_string()));
     Ok(response)
 }
 
-fn answer(deleted: &Deleted, mut values: Vec<String>, notify: bool) -> Result<Response, Problem> {
+/// Tells the administrator of what is done by now. A repeat tells again: whether the first mail came is not known here.
+async fn tell(app: &App, caller: &Caller, delete: &Delete, deleted: &Deleted) -> Notification {
+    let org = caller.org();
+    let notice = Notice {
+        org_id: org.id.get(),
+        org_name: &org.name,
+        deletion_id: &Uuid::from_u128(deleted.deletion).to_string(),
+        at: app.service.clock().now(),
+        region: &delete.region.to_string(),
+        requested: delete.sought.len(),
+        deleted: deleted.deleted.len(),
+        not_found: deleted.not_found.len(),
+        suppressed: delete.suppress,
+        by: &format!("{} {}", if caller.key.is_token { "token" } else { "key" }, caller.key.id),
+    };
+    app.mailer.tell(org.admin_email.as_deref(), notice).await
+}
+
+fn answer(deleted: &Deleted, mut values: Vec<String>, notification: Notification) -> Result<Response, Problem> {
     let text = |ucids: &[Ucid]| ucids.iter().map(Ucid::to_string).collect();
     let answer = DeleteAnswer {
         ucids: text(&deleted.ucids),
         deleted_profiles: text(&deleted.deleted),
         profiles_not_found: deleted.not_found.iter().filter_map(|&at| values.get_mut(at).map(std::mem::take)).collect(),
         deletion_id: Uuid::from_u128(deleted.deletion).to_string(),
-        // There is no mail yet that could be configured.
-        notification: if notify { Notification::NotConfigured } else { Notification::None },
+        notification,
     };
     let body = serde_json::to_vec(&answer).map_err(|error| Problem::fault(error.to_string()))?;
     Ok(([(CONTENT_TYPE, JSON)], Body::from(body)).into_response())

@@ -108,6 +108,7 @@ fn view(org: &Org) -> OrgView {
             WriteAnswer::Minimal => "minimal".into(),
         },
         profile_ttl_days: org.profile_ttl_days,
+        admin_email: org.admin_email.as_deref().map(str::to_owned),
         created_at: org.created,
     }
 }
@@ -122,8 +123,9 @@ fn new_org(body: &Json<'_>, regions: &[Region]) -> Result<NewOrg, Problem> {
             json => org_number(json, place, faults),
         };
     });
-    if patch.profile_ttl_days.is_some() {
-        faults.invalid(&Place::ROOT.member("profileTtlDays"), "is set by PATCH, once the organisation is there");
+    let later = [("profileTtlDays", patch.profile_ttl_days.is_some()), ("adminEmail", patch.admin_email.is_some())];
+    for (name, _) in later.iter().filter(|(_, named)| *named) {
+        faults.invalid(&Place::ROOT.member(name), "is set by PATCH, once the organisation is there");
     }
     let named = |members: &json::Members<'_>| members.iter().any(|(name, _)| name == "name");
     if matches!(body, Json::Object(members) if !named(members)) {
@@ -171,6 +173,7 @@ fn members(
             "limits" => limit_members(json, &place, &mut patch, faults),
             "writeAnswer" => patch.write_answer = write_answer(json, &place, faults),
             "profileTtlDays" => patch.profile_ttl_days = profile_ttl_days(json, &place, faults),
+            "adminEmail" => patch.admin_email = admin_email(json, &place, faults),
             "defaultRegion" => faults.not_yet(&place),
             _ => faults.unknown(&place),
         }
@@ -244,6 +247,16 @@ fn write_answer(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Opti
         _ => Err("must be profile or minimal"),
     };
     faults.parsed(answer, place)
+}
+
+/// An address; null means none.
+fn admin_email(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<Option<Box<str>>> {
+    if matches!(json, Json::Null) {
+        return Some(None);
+    }
+    let address = faults.text(json, place)?;
+    faults.parsed(org::check_admin_email(address), place)?;
+    Some(Some(address.into()))
 }
 
 /// Days; null means never.

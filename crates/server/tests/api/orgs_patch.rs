@@ -51,6 +51,27 @@ async fn regions_may_be_added_and_put_in_another_order() {
 }
 
 #[tokio::test]
+async fn an_administrator_may_have_an_address() {
+    let world = world().await;
+    let before = world.get(URL).await.ok();
+    assert!(before.get("adminEmail").is_none());
+    let address = |value| patch(&world, URL, json!({"adminEmail": value}));
+    assert_eq!(
+        address(json!("dpo@example.org")).await.ok(),
+        with(before.clone(), json!({"adminEmail": "dpo@example.org"}))
+    );
+    for bad in ["", "dpo", " a@b", "a@b, c@d", "a@b\r\nBcc: c@d", "Jane <a@b>"] {
+        address(json!(bad)).await.wrong_at("request.invalid", &["/adminEmail"]);
+    }
+    address(json!(5)).await.wrong_at("request.invalid", &["/adminEmail"]);
+    assert_eq!(world.get(URL).await.ok()["adminEmail"], "dpo@example.org");
+    assert_eq!(address(json!(null)).await.ok(), before);
+    let new = json!({"name": "x", "adminEmail": "a@b"});
+    let made = world.call(Method::POST, "/admin/v1/orgs").key(ROOT_KEY).header("content-type", "application/json");
+    made.body(new.to_string()).await.wrong_at("request.invalid", &["/adminEmail"]);
+}
+
+#[tokio::test]
 async fn what_is_wrong_changes_nothing() {
     let world = world().await;
     let before = world.get(URL).await.ok();
