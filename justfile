@@ -36,6 +36,10 @@ deny:
 advisories:
     cargo deny check advisories
 
+# The fuzzer; for example: just fuzz 60 json
+fuzz *ARGS:
+    fuzz/run {{ARGS}}
+
 # The simulator; for example: just sim 1000000
 sim SEEDS="100000":
     cargo run --release -p onefold-sim -- --seeds {{SEEDS}}

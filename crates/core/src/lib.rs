@@ -22,6 +22,8 @@ pub mod certificate;
 pub mod count;
 pub mod defect;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gone;
 pub mod id;
 pub mod limits;

@@ -32,6 +32,8 @@ pub mod deletion_log;
 pub mod demo;
 pub mod encoding;
 pub mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gate;
 pub mod http;
 pub mod json;

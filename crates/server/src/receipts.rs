@@ -44,6 +44,11 @@ impl KeyRing {
         Self { seed: format!("{:032x}{:032x}", entropy.bits(), entropy.bits()), made_at: now, old }
     }
 
+    fn read(text: &[u8]) -> Result<Self, String> {
+        let ring = serde_json::from_slice::<Self>(text).map_err(|error| error.to_string())?;
+        ring.pair().map(|_| ring)
+    }
+
     fn pair(&self) -> Result<Ed25519KeyPair, String> {
         let seed = unhex(&self.seed).ok_or("the key of receipts must be 64 hexadecimal digits")?;
         Ed25519KeyPair::from_seed_unchecked(&seed)
@@ -79,14 +84,13 @@ impl Receipts {
         let Some(data) = data else { return Ok(Self::fleeting(entropy, now)) };
         let path = data.join(FILE);
         let ring = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice::<KeyRing>(&bytes).map_err(|error| error.to_string()),
+            Ok(bytes) => KeyRing::read(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let ring = KeyRing::fresh(entropy, now, Vec::new());
                 save(&path, &ring).map(|()| ring)
             }
             Err(error) => Err(error.to_string()),
         };
-        let ring = ring.and_then(|ring| ring.pair().map(|_| ring));
         let ring = ring.map_err(|error| format!("the key of receipts in {}: {error}", path.display()))?;
         Ok(Self { file: Some(path), in_environment: false, ring: Mutex::new(ring) })
     }
@@ -144,6 +148,13 @@ fn save(path: &Path, ring: &KeyRing) -> Result<(), String> {
     let text = serde_json::to_string(ring).map_err(|error| error.to_string())?;
     let data = path.parent().unwrap_or(Path::new("."));
     keep(data, FILE, &text).map_err(|error| error.to_string())
+}
+
+/// The file as the fuzzer gives it. With a key that is read, receipts can be signed and verified.
+pub(crate) fn fuzz(text: &[u8]) {
+    let Ok(ring) = KeyRing::read(text) else { return };
+    let public = ring.public().expect("a key that was read has a public half");
+    assert_eq!(key_id(&unhex(&public.public_key).expect("what was written can be read")), public.key_id);
 }
 
 /// Whether a receipt was signed by one of these keys, and which.

@@ -21,7 +21,7 @@ pub fn find(data: Option<&Path>) -> Result<Option<String>, String> {
     }
     let Some(path) = data.map(|data| data.join(FILE)) else { return Ok(None) };
     match fs::read_to_string(&path) {
-        Ok(key) => check(key.trim(), &path.display().to_string()).map(|()| Some(key.trim().to_owned())),
+        Ok(key) => of_text(&key, &path.display().to_string()).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("cannot read the root key in {}: {error}", path.display())),
     }
@@ -47,6 +47,19 @@ pub fn make(data: Option<&Path>, entropy: &dyn Entropy) -> Result<String, String
 /// Whether the environment holds it: then nothing else can change it.
 pub fn is_in_environment() -> bool {
     std::env::var_os(VARIABLE).is_some_and(|key| !key.is_empty())
+}
+
+fn of_text(text: &str, place: &str) -> Result<String, String> {
+    check(text.trim(), place).map(|()| text.trim().to_owned())
+}
+
+/// The file as the fuzzer gives it. What is read is the same when it is read again, and can be sent as a header.
+pub(crate) fn fuzz(text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    if let Ok(key) = of_text(text, FILE) {
+        assert_eq!(of_text(&key, FILE).as_ref(), Ok(&key));
+        assert!(http::HeaderValue::from_str(&key).is_ok());
+    }
 }
 
 fn check(key: &str, place: &str) -> Result<(), String> {

@@ -25,7 +25,7 @@ pub struct OrgCatalogue {
 /// As stored. An organisation that never changed its catalogue has no row, so that it gets what later versions of the
 /// standard one know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct CatalogueRow {
+pub(crate) struct CatalogueRow {
     version: u64,
     changed: Ms,
     /// Random: which call wrote it, so that a call whose answer was lost recognises its own work.

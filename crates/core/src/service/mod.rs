@@ -12,10 +12,10 @@ pub mod erase;
 mod expire;
 pub mod explain;
 pub mod fetch;
-mod identity;
+pub(crate) mod identity;
 pub mod keys;
 mod link;
-mod operation;
+pub(crate) mod operation;
 pub mod orgs;
 pub mod reads;
 mod record;
@@ -66,7 +66,7 @@ pub struct Service {
 
 /// The secret of the row hashes, as it is stored.
 #[derive(Serialize, Deserialize)]
-struct SecretRow([u8; 32]);
+pub(crate) struct SecretRow([u8; 32]);
 
 impl Record for SecretRow {}
 

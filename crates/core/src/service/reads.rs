@@ -19,7 +19,7 @@ use std::str::FromStr;
 
 /// A row as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct KeyReads {
+pub(crate) struct KeyReads {
     ucids: Vec<[u8; 16]>,
     missed: u64,
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// A strategy as stored. An organisation that never changed it has no row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct StrategyRow {
+pub(crate) struct StrategyRow {
     strategy: Strategy,
     /// Random: which call wrote it, so that a call whose answer was lost recognises its own work.
     written_by: u128,

@@ -41,7 +41,7 @@ pub(crate) enum Task {
 
 /// Who does a background job, and until when nobody else does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Lease {
+pub(crate) struct Lease {
     node: u64,
     until: Ms,
 }

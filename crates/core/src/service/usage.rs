@@ -112,7 +112,7 @@ pub struct Line {
 
 /// A row as stored: bounded by the operations and statuses that there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct UsageRow(Vec<Line>);
+pub(crate) struct UsageRow(Vec<Line>);
 
 impl Record for UsageRow {}
 

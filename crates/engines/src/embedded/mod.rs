@@ -7,6 +7,8 @@
 mod cache;
 mod committer;
 mod directory;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod layout;
 mod purge;

@@ -219,6 +219,11 @@ fn quoted(text: &str) -> String {
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
+/// The file of records to try, as the fuzzer gives it.
+pub(crate) fn fuzz_records(text: &[u8]) {
+    rehearsal::fuzz(text);
+}
+
 fn print_config(common: &Common, output: Output) -> Result<(), Failure> {
     let text = common.load(&[])?.print();
     let json =

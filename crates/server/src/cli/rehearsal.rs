@@ -49,6 +49,11 @@ pub(super) struct TestArgs {
 /// The organisation that the records are given to.
 const ORG: u64 = 1;
 
+/// A file of records, read as the fuzzer gives it.
+pub(super) fn fuzz(text: &[u8]) {
+    let _read = records::read(text);
+}
+
 /// Tries a strategy.
 pub(super) fn run(
     args: &TestArgs,

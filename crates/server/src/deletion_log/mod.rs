@@ -180,5 +180,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A line as the fuzzer gives it: what is read is written as something that is read as the same.
+pub(crate) fn fuzz(text: &[u8]) {
+    if let Some(gone) = std::str::from_utf8(text).ok().and_then(lines::parse) {
+        let written = lines::line(&gone).expect("what was read can be written");
+        assert_eq!(lines::parse(&written).as_ref(), Some(&gone));
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -159,6 +159,13 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
+/// Answers what the fuzzer sends, over HTTP/1.1 and until its end.
+pub(crate) async fn fuzz<S: AsyncRead + AsyncWrite + Unpin>(front: &Front, socket: S, last: &Last) {
+    let (_open, closed) = watch::channel(false);
+    let pulse = Pulse::new();
+    converse(front, socket, &pulse, last, closed).await;
+}
+
 /// Ready once the server ends the connection.
 async fn ended(app: &App, pulse: &Pulse, closed: &mut watch::Receiver<bool>) -> End {
     tokio::select! {

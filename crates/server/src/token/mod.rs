@@ -145,3 +145,30 @@ fn text_of<'j>(members: &'j Members<'_>, name: &str) -> Option<&'j str> {
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
+
+/// A token, a header, claims or a set of keys as the fuzzer gives them: the first byte says which.
+pub(crate) fn fuzz(data: &[u8]) {
+    let Some((sort, text)) = data.split_first() else { return };
+    match sort % 3 {
+        0 => {
+            let token = std::str::from_utf8(text).ok();
+            if let Some(Ok(parts)) = token.map(Parts::of) {
+                let (written, signature) = token.and_then(|token| token.rsplit_once('.')).expect("it has parts");
+                assert_eq!((written.as_bytes(), bytes_of(signature)), (parts.message, Some(parts.signature)));
+            }
+        }
+        1 => {
+            let settings = crate::config::Config::load(&[]).expect("the defaults are right").token;
+            if let Ok(claims) = Claims::read(text, &settings) {
+                assert!(claims.orgs.len() <= limits::TOKEN_ORGS && claims.until < Ms::MAX);
+                assert!((1..=onefold_core::limits::SOURCE_BYTES).contains(&claims.source.len()));
+            }
+        }
+        _ => {
+            if let Ok(keys) = keys::Keys::read(text) {
+                assert!((1..=limits::JWKS_KEYS).contains(&keys.count()));
+                assert!(!keys.verify_anything());
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! See `onefold::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| onefold::fuzzing::run("profile_row", data));
