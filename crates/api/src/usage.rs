@@ -1,11 +1,12 @@
 //! Usage: what the keys of an organisation called, and whom a key read (contract section 8). Moments are milliseconds
 //! since the Unix epoch.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The answer about usage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageView {
     /// The organisation.
@@ -26,7 +27,7 @@ pub struct UsageView {
 }
 
 /// How much of one thing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageItem {
     /// By `key`: its id.
@@ -47,7 +48,7 @@ pub struct UsageItem {
 }
 
 /// Items that are not listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageOthers {
     /// How many they are, at least.
@@ -58,7 +59,7 @@ pub struct UsageOthers {
 }
 
 /// How much was used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageSums {
     /// Calls that were let in, whatever became of them.
@@ -79,7 +80,7 @@ pub struct UsageSums {
 }
 
 /// A part of what a key read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadsView {
     /// The organisation.
@@ -99,7 +100,7 @@ pub struct ReadsView {
 }
 
 /// That a key was shown a profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadItem {
     /// The profile.

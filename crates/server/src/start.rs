@@ -132,7 +132,7 @@ pub async fn run(
     let embedded = files.as_ref().map(|(store, _)| store.clone());
     let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
     let backups = files.map(|(store, log)| Backups::new(store, log));
-    let app = Arc::new(App { receipts, tokens, backups, mailer, ..App::new(service, config, &root) });
+    let app = Arc::new(App { receipts, tokens, mailer, backups, ..App::new(service, config, &root) });
     app.metrics.watch(meter, embedded);
     if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
         let _ = app.traces.set(traces);

@@ -45,8 +45,8 @@ fn narrowed() -> Value {
     let mut document = onefold::openapi::document();
     for methods in document["paths"].as_object_mut().unwrap().values_mut() {
         for operation in methods.as_object_mut().unwrap().values_mut() {
-            // They depend on what is stored; and the key travels in the header.
-            let known = ["If-Match", "If-None-Match", "cursor", "scopes"];
+            // They depend on what is stored, or on each other; and the key travels in the header.
+            let known = ["If-Match", "If-None-Match", "cursor", "scopes", "from", "to"];
             let keep = |parameter: &Value| !known.contains(&parameter["name"].as_str().unwrap());
             operation["parameters"].as_array_mut().unwrap().retain(keep);
             operation["security"].as_array_mut().unwrap().retain(|scheme| !scheme["header"].is_null());

@@ -1,7 +1,7 @@
 //! Split: a merge is undone, in five steps that mirror a link, each one guarded write on one row.
 //!
 //! 1. *intend*: the row names the tiles that leave (the one meant, and all that came by way of it), and keeps them apart
-//!    from what they leave
+//!    from what they leave; redirects of those that stay lead through none of them any more
 //! 2. *part*: the oldest of them gets its row back. This write is the split
 //! 3. redirects of the others lead there
 //! 4. the row drops the tiles
@@ -101,6 +101,12 @@ impl Identity<'_> {
         let Some(first) = out.first() else { return Ok(()) };
         let (version, profile) = self.row(*first).await?;
         if let Profile::Forward(_) = profile {
+            let stay = root.live.tiles.keys().filter(|tile| **tile != root.ucid && !out.contains(tile));
+            for tile in stay {
+                if !self.redirect(root, *tile, root.ucid, |to| !out.contains(&to)).await? {
+                    return Ok(());
+                }
+            }
             // The new row is left with a step of its own, of which this one will know nothing.
             self.leave_ticket(Task::Settle, *first).await?;
             if !self.is_unchanged(root).await? && !self.service.has(Defect::PartOnOldView) {
@@ -112,7 +118,7 @@ impl Identity<'_> {
             self.service.counts.splits.one();
         }
         for tile in out.iter().skip(1) {
-            if !self.redirect(root, *tile, *first, out).await? {
+            if !self.redirect(root, *tile, *first, |to| out.contains(&to)).await? {
                 return Ok(());
             }
         }
@@ -124,18 +130,24 @@ impl Identity<'_> {
         Ok(())
     }
 
-    /// Step 3, for one redirect. `false` where the row has moved on.
-    async fn redirect(&self, root: &Root, tile: Ucid, first: Ucid, out: &BTreeSet<Ucid>) -> Result<bool, Error> {
+    /// One redirect, unless it leads where it may. `false` where the row has moved on.
+    async fn redirect(
+        &self,
+        root: &Root,
+        tile: Ucid,
+        to: Ucid,
+        is_right: impl Fn(Ucid) -> bool,
+    ) -> Result<bool, Error> {
         for _ in 0..limits::ROUNDS {
             let (version, profile) = self.row(tile).await?;
             let Profile::Forward(forward) = profile else { return Ok(true) };
-            if out.contains(&forward.to) {
+            if is_right(forward.to) {
                 return Ok(true);
             }
             if !self.is_unchanged(root).await? {
                 return Ok(false);
             }
-            self.swap(tile, version, &Profile::Forward(Forward { to: first })).await?;
+            self.swap(tile, version, &Profile::Forward(Forward { to })).await?;
         }
         Err(Code::Contention.into())
     }

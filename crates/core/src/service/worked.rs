@@ -325,6 +325,22 @@ fn a_split_gives_both_back_as_if_they_had_never_met_and_keeps_them_apart() {
 }
 
 #[test]
+fn who_stays_is_found_also_where_the_way_led_through_who_is_split_out() {
+    let mut cases = Cases::by_default();
+    let [k, n, e] = ["K1", "N1", "E1"].map(|record| cases.try_put(record).unwrap().ucid);
+    // C1 comes to E1, both to K1, and N1 to them by way of C1: what leads from C1's profile leads through that of E1.
+    for record in ["C1", "E1,C1", "K1,E1", "N1,C1"] {
+        cases.try_put(record).unwrap();
+    }
+    for (of, out) in [(k, e), (n, e)] {
+        ready(cases.world.tenant().split(super::testing::region(), of, out)).unwrap();
+    }
+    for (record, whose) in [("K1", k), ("E1", e), ("N1", n), ("C1", n)] {
+        assert_eq!(cases.found(record)[0]["ucid"], whose.to_string(), "{record}");
+    }
+}
+
+#[test]
 fn the_cases_come_out_the_same_with_records_of_strangers_in_between() {
     let cases = [
         default_a_login_joins_what_it_names,

@@ -201,7 +201,8 @@ impl Committer {
 /// Whether this leaves bytes behind that should go: a row is removed, or written over, in a table that may hold
 /// something of people. A deletion writes over their row; so does every change of what is known of them.
 fn deletes(key: &Key, version: Option<Version>) -> bool {
-    let impersonal = matches!(key.partition.table, Table::Meta | Table::Ticket | Table::Job | Table::Op | Table::Audit);
+    use Table::{Audit, Job, Meta, Op, Ticket, Usage};
+    let impersonal = matches!(key.partition.table, Meta | Ticket | Job | Op | Audit | Usage);
     !impersonal && version.is_none_or(|version| version > Version(1))
 }
 

@@ -37,6 +37,7 @@ fn media_type(operation: &Operation) -> &'static str {
     match operation.id {
         "alive" | "ready" | "metrics" => "text/plain",
         "docs" => "text/html",
+        "backup" => "application/octet-stream",
         _ => "application/json",
     }
 }
@@ -64,6 +65,10 @@ const TOLD: &[Header] = &[
     header("X-Zeotap-UCID", "The same, for older clients"),
     header("X-Onefold-Not-Attached", "With 204: kinds whose values stayed with somebody else"),
     header("X-Onefold-Not-Linked", "With 204: kinds whose people were not joined"),
+    header(
+        "X-Onefold-Notice",
+        "Where the average answer to a fetch was above 1 KB in the last hour: what to do about it",
+    ),
     header("RateLimit-Policy", "All limits of the caller, calls (`q`) in so many seconds (`w`); absent without limits"),
     header("RateLimit", "Of the limit that is nearest, or was hit: calls left (`r`), seconds until it is full (`t`)"),
     number("Retry-After", "Seconds until it may be tried again"),
@@ -86,7 +91,7 @@ fn named(names: &[&str]) -> Map<String, Value> {
 /// Headers of what is done.
 fn headers_of(route: &Route, operation: &Operation) -> Vec<&'static str> {
     let own: &[&str] = match operation.id {
-        "fetch" => &["ETag"],
+        "fetch" => &["ETag", "X-Onefold-Notice"],
         "upsert" => &["ETag", "X-Ucid", "X-Zeotap-UCID", "X-Onefold-Not-Attached", "X-Onefold-Not-Linked"],
         _ => &[],
     };

@@ -1,4 +1,5 @@
-//! The operations that show what was done, and prove it: the audit log, receipts, keys of the server itself.
+//! The operations that show what was done, and prove it: the audit log, receipts, keys of the server itself; and the one
+//! that keeps everything, a backup.
 
 use super::operations::{LIST, Operation, of};
 use onefold_api::admin::{AuditView, ChainView, ListView, ServerKeyBody, ServerKeyView};
@@ -66,6 +67,15 @@ pub(super) const AUDIT: &[Operation] = &[
         summary: "Puts a new key of the server itself in place of the present one, at once",
         body: Some(of::<ServerKeyBody>),
         answers: &[(200, "What took its place", Some(of::<ServerKeyView>))],
+        takes: &[],
+        fails: &[409],
+    },
+    Operation {
+        route: ("POST", "/admin/v1/backup"),
+        id: "backup",
+        summary: "Streams everything that is kept, as it is now, as one file for `onefold restore`; one at a time",
+        body: Some(|_| serde_json::json!({ "type": "object", "additionalProperties": false })),
+        answers: &[(200, "The file; one that breaks off is none", Some(|_| serde_json::json!({})))],
         takes: &[],
         fails: &[409],
     },

@@ -7,6 +7,7 @@ mod bodies;
 mod identity;
 mod operations;
 mod page;
+mod usage;
 
 use crate::http::{Needs, ROUTES, Route};
 use answers::{failed, headers, responses};
@@ -19,6 +20,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
+use usage::{READS, USAGE};
 
 /// The document, as it is served and checked in.
 pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
@@ -56,6 +58,7 @@ impl Schemas {
 }
 
 const IF_MATCH: &str = r#"^(\*|"[0-9a-f]{16}\.[0-9a-f]{16}")$"#;
+const MOMENT: &str = r"^(\d{1,15}|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z)?)$";
 const TOKEN: &str = "Where the server accepts them: docs/tokens.md. With the header `orgId`.";
 const SCOPES: &str = r"^(profile\.(read|write|delete)|events\.write|org\.admin)(,(profile\.(read|write|delete)|events\.write|org\.admin))*$";
 
@@ -76,6 +79,10 @@ fn parameter(name: &str) -> Value {
         "suppressionId" => ("path", json!({"type": "string"}), "What the list gave as `suppressionId`"),
         "blockedId" => ("path", json!({"type": "string"}), "What the list gave as `blockedId`"),
         "limit" => ("query", json!({"type": "integer", "minimum": 1, "maximum": 100}), "Items on the page"),
+        READS => ("query", json!({"type": "integer", "minimum": 1, "maximum": 1000}), "Items on the page"),
+        "from" => ("query", moment(), "The hour that it is in is the first; not more than 31 days before `to`"),
+        "to" => ("query", moment(), "The hour that ends at it, or that it is in, is the last; now if missing"),
+        "by" => ("query", json!({"enum": ["key", "operation", "hour"]}), "By what it is told apart"),
         "cursor" => ("query", json!({"type": "string"}), "What the page before gave as `next`"),
         "Prefer" => ("header", json!({"type": "string"}), "`return=minimal` for 204 without a body; `handling=strict`"),
         "Idempotency-Key" => (
@@ -102,8 +109,17 @@ fn parameter(name: &str) -> Value {
         }
         other => ("path", json!({"type": "string"}), if other.is_empty() { "" } else { "Part of the path" }),
     };
-    let name = if name == OF_TOKEN { "orgId" } else { name };
+    let name = match name {
+        OF_TOKEN => "orgId",
+        READS => "limit",
+        name => name,
+    };
     json!({"name": name, "in": place, "required": place == "path", "schema": schema, "description": about})
+}
+
+/// As `moment.rs` reads them.
+fn moment() -> Value {
+    json!({"type": "string", "pattern": MOMENT, "examples": ["1735689600000", "2025-01-31", "2025-01-31T14:00:00Z"]})
 }
 
 /// The whole document.
@@ -144,6 +160,7 @@ fn described(route: &Route) -> Option<&'static Operation> {
         .iter()
         .chain(IDENTITY)
         .chain(AUDIT)
+        .chain(USAGE)
         .find(|operation| operation.route == (route.method.as_str(), route.path))
 }
 

@@ -251,3 +251,44 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target)) }
     }
 }
+
+#[tokio::test]
+async fn who_reads_a_snapshot_reads_on_while_the_files_are_exchanged() {
+    let (store, dir) = deleted().await;
+    let snapshot = store.snapshot().expect("open");
+    store.remove(&key(1, 200), Version(2)).await.expect("removed");
+    let purging = tokio::spawn({
+        let store = store.clone();
+        async move { purge(&store).await }
+    });
+    until_switched(&dir).await;
+    let rows: Vec<_> = snapshot.rows(Table::Profile).collect::<Result<_, _>>().expect("read");
+    assert_eq!((rows.len(), &rows[198].0), (199, &key(1, 200)), "as of then");
+    assert!(holds_marker(dir.path()), "its files are still there");
+    drop(snapshot);
+    purging.await.expect("no panic").expect("purged");
+    assert!(!holds_marker(dir.path()));
+}
+
+#[tokio::test]
+async fn what_is_restored_has_its_versions_and_is_no_directory_until_it_is_finished() {
+    let (store, _dir) = deleted().await;
+    let snapshot = store.snapshot().expect("open");
+    let top = tempfile::tempdir().expect("a directory");
+    let into = top.path().join("new");
+    let rows = || Table::ALL.into_iter().flat_map(|table| snapshot.rows(table));
+    let restored = Embedded::restore(&into, quick(), rows().take(50)).expect("restored");
+    restored.close().await;
+    assert!(matches!(Embedded::open(&into, quick()), Err(crate::OpenError::Restoring { .. })));
+    let restored = Embedded::restore(&into, quick(), rows()).expect("begun anew");
+    is_as_deleted_left_it(&restored).await;
+    restored.finish_restore().expect("finished");
+    put(&restored, &key(1, 9), Guard::At(Version(2)), text("goes on")).await;
+    restored.close().await;
+    drop(restored);
+    let again = open(&into);
+    is_as_deleted_left_it(&again).await;
+    again.close().await;
+    assert!(Embedded::restore(&into, quick(), rows()).is_err(), "a directory with something in it is left alone");
+    is_as_deleted_left_it(&open(&into)).await;
+}
