@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use onefold_core::error::Error;
 use onefold_engines::Embedded;
@@ -47,8 +47,12 @@ pub(super) async fn make(
     let (head, body) = request.into_parts();
     let body = body::read(&app, &head.headers, body, BODY_BYTES).await?;
     nothing_more(&body)?;
-    let pieces = begin(&app)?;
-    let body = Body::from_stream(stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces))));
+    let mut pieces = begin(&app)?;
+    // What fails at once can still be told.
+    let first = pieces.recv().await.ok_or_else(|| Problem::fault("a backup without a beginning"))?;
+    let first = first.map_err(|error| Problem::fault(error.to_string()))?;
+    let rest = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+    let body = Body::from_stream(stream::once(async { Ok(first) }).chain(rest));
     Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-store")], body).into_response())
 }
 

@@ -311,7 +311,7 @@ fn a_backup_of_damaged_rows_is_none() {
 
     let server = place.start();
     let refused = place.run(&["backup", "b.onefold", "--json"]);
-    assert_eq!((refused.status, &refused.json()["code"]), (1, &json!("cli.broken_off")), "{refused:?}");
+    assert_eq!((refused.status, &refused.json()["code"]), (1, &json!("server.fault")), "{refused:?}");
     assert!(!place.path("b.onefold").exists() && !place.path("b.onefold.part").exists());
     audited(&server, "POST /admin/v1/backup");
 }

@@ -185,15 +185,15 @@ impl Check {
         self.is_as_known(realm, from, &left, &row)
     }
 
-    /// A redirect of a profile that left leads to where it is now.
+    /// A redirect of a profile that left leads to where it is now; one of a profile that stays, no longer through one that
+    /// leaves.
     pub(super) fn led_to_who_left(&self, realm: Realm, ucid: Ucid, to: Ucid) -> Result<(), Wrong> {
-        let meant = |known: &super::Known| match &known.profile {
-            Profile::Live(live) => {
-                live.split.as_ref().is_some_and(|out| out.contains(&ucid) && out.first() == Some(&to))
-            }
-            _ => false,
+        let meant = |root: Ucid, known: &super::Known| {
+            let Profile::Live(Live { tiles, split: Some(out), .. }) = &known.profile else { return false };
+            let stays = root == to && tiles.contains_key(&ucid) && !out.contains(&ucid);
+            stays || out.contains(&ucid) && out.first() == Some(&to)
         };
-        let by = self.rows.iter().find(|((of, _), known)| *of == realm && meant(known));
+        let by = self.rows.iter().find(|((of, root), known)| *of == realm && meant(*root, known));
         if by.is_some() { Ok(()) } else { Err("a redirect was changed, and nobody was split".into()) }
     }
 
