@@ -85,11 +85,18 @@ async fn load(
     each: Option<Duration>,
     (from, until): (Duration, Duration),
 ) -> Vec<Called> {
+    // One after the other: more at once than the system keeps waiting for a listener would begin seconds late.
+    let mut streams = Vec::new();
+    for _ in 0..connections {
+        streams.push(TcpStream::connect(address).await.unwrap());
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
     let began = Instant::now();
     let clients: Vec<_> = (0..connections)
-        .map(|number| {
+        .zip(streams)
+        .map(|(number, stream)| {
             let (key, first) = (key.to_owned(), each.unwrap_or_default() * number / connections);
-            tokio::spawn(client(address, key, began, (first, each), (from, until)))
+            tokio::spawn(client((address, stream), key, began, (first, each), (from, until)))
         })
         .collect();
     let mut calls = Vec::new();
@@ -100,13 +107,12 @@ async fn load(
 }
 
 async fn client(
-    address: SocketAddr,
+    (address, mut stream): (SocketAddr, TcpStream),
     key: String,
     began: Instant,
     (first, each): (Duration, Option<Duration>),
     (from, until): (Duration, Duration),
 ) -> Vec<Called> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let (mut calls, mut at) = (Vec::new(), first);
     while began.elapsed() < until {
         tokio::time::sleep_until((began + at).into()).await;
