@@ -138,8 +138,9 @@ pub const OVERLOAD_INTERVAL: Duration = Duration::from_millis(100);
 /// Between two looks at how long a timer waits for a processor.
 pub const OVERLOAD_LOOK: Duration = Duration::from_millis(5);
 
-/// Thousandths of all calls that get in however long they wait for a processor: only they show that it is over.
-pub const OVERLOAD_SPARED: u32 = 20;
+/// Thousandths of all calls that get in however long they wait for a processor: only they show that it is over, and a
+/// refusal costs a processor too, so that refusing nearly all would leave time for nothing else.
+pub const OVERLOAD_SPARED: u32 = 200;
 
 /// Calls other than fetches that may be inside however long they wait for the store: as many share one sync.
 pub const OVERLOAD_INSIDE: u32 = 64;

@@ -1,4 +1,4 @@
-//! A backup: one file with all rows as they were at one moment. Written by a running server ([`write`]), read by
+//! A backup: one file with all rows as they were at one moment. Written by a running server ([`mod@write`]), read by
 //! `onefold restore` ([`read`], [`restore`]).
 //!
 //! ```text
