@@ -14,8 +14,8 @@ use crate::note::Note;
 use crate::problem::{Problem, ServerCode};
 use crate::telemetry::traces::{self, Answered};
 use crate::tls::Peer;
-use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, VARY};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use axum::body::{Body, HttpBody};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
@@ -143,11 +143,11 @@ impl Front {
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        let (head, mut body) = request.into_parts();
+        let (unread, (head, mut body)) = (Unread::of(&request), request.into_parts());
         let request = Request::from_parts(head, &mut body);
         match self.admitted_fetch(last, note, request).await {
             Ok(response) => response,
-            Err(problem) => Box::pin(refused(problem.into_response(), &mut body)).await,
+            Err(problem) => Box::pin(refused(problem.into_response(), &mut body, unread)).await,
         }
     }
 
@@ -173,12 +173,12 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        let (head, body) = request.into_parts();
+        let (unread, (head, body)) = (Unread::of(&request), request.into_parts());
         let mut body = Lent::new(body);
         let request = Request::from_parts(head, Body::new(body.clone()));
         let response = self.handled(request, id, note_and_peer).await;
         let is_refused = response.extensions().get::<Problem>().is_some();
-        if is_refused { refused(response, &mut body).await } else { response }
+        if is_refused { refused(response, &mut body, unread).await } else { response }
     }
 
     async fn handled(
@@ -245,12 +245,38 @@ impl Front {
     }
 }
 
+/// What becomes of the body of a call that is refused before it was read.
+#[derive(Clone, Copy)]
+enum Unread {
+    /// It is read and dropped, so that the connection can take the next call.
+    Drained,
+    /// It is not asked for, where the client waits for that; the connection ends.
+    NotAskedFor,
+    /// It has a stream of its own, which ends with the answer.
+    Apart,
+}
+
+impl Unread {
+    fn of<B>(request: &Request<B>) -> Self {
+        match request.version() {
+            Version::HTTP_2 => Self::Apart,
+            _ if request.headers().contains_key(EXPECT) => Self::NotAskedFor,
+            _ => Self::Drained,
+        }
+    }
+}
+
 /// A refusal whose connection can take the next call, or says that it ends.
-async fn refused<B>(mut response: Response, body: &mut B) -> Response
+async fn refused<B>(mut response: Response, body: &mut B, unread: Unread) -> Response
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    if !drain(body).await {
+    let goes_on = match unread {
+        Unread::Drained => drain(body).await,
+        Unread::NotAskedFor => body.is_end_stream(),
+        Unread::Apart => true,
+    };
+    if !goes_on {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -1,7 +1,9 @@
 //! How many requests are under way, at most, and whether new ones are taken at all. Nobody waits here: who does not get
 //! in is told so at once.
 
+use crate::app::App;
 use crate::problem::ServerCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -39,6 +41,13 @@ impl Gate {
         self.inside.load(Ordering::Relaxed)
     }
 
+    fn leave(&self) {
+        let before = self.inside.fetch_sub(1, Ordering::SeqCst);
+        if before == 1 && self.is_closed() {
+            self.left.notify_waiters();
+        }
+    }
+
     /// Lets nobody in any more.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
@@ -66,10 +75,25 @@ impl Gate {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        let before = self.0.inside.fetch_sub(1, Ordering::SeqCst);
-        if before == 1 && self.0.is_closed() {
-            self.0.left.notify_waiters();
-        }
+        self.0.leave();
+    }
+}
+
+/// Counts a request that is inside for longer than its handler runs: its answer is still being made. Counts it out when
+/// dropped.
+pub struct Staying(Arc<App>);
+
+impl Staying {
+    /// For a request that was let in.
+    pub fn new(app: Arc<App>) -> Self {
+        app.gate.inside.fetch_add(1, Ordering::SeqCst);
+        Self(app)
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        self.0.gate.leave();
     }
 }
 

@@ -150,6 +150,3 @@ pub const DRAIN_BYTES: usize = BODY_BYTES;
 
 /// For how long a refused call's body is waited for, likewise.
 pub const DRAIN_TIME: Duration = Duration::from_millis(100);
-
-/// How often a call waits for a processor on its way through the store, at most: what it waits there counts so often.
-pub const OVERLOAD_HOPS: u64 = 16;

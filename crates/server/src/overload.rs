@@ -47,10 +47,8 @@ impl Overload {
     }
 
     fn adjust(&self) {
-        let processor = self.processor.adjust();
-        // A call waits for a processor many times on its way: what it waits there is not the store's, and letting fewer in
-        // would not make it shorter.
-        self.store.adjust(processor.saturating_mul(limits::OVERLOAD_HOPS));
+        self.processor.adjust();
+        self.store.adjust();
     }
 }
 
@@ -105,12 +103,10 @@ impl Seen {
         }
     }
 
-    /// How long the luckiest waited beyond `beside`, in microseconds, and whether that was too long; the next look begins
-    /// anew.
-    fn look(&self, beside: u64) -> (u64, bool) {
+    /// Whether even the luckiest waited too long; the next look begins anew.
+    fn is_late(&self) -> bool {
         let (least, count) = (self.least.swap(u64::MAX, Ordering::Relaxed), self.count.swap(0, Ordering::Relaxed));
-        let least = if count >= self.enough { least.saturating_sub(beside) } else { 0 };
-        (least, self.target > 0 && least > self.target)
+        self.target > 0 && count >= self.enough && least > self.target
     }
 }
 
@@ -138,13 +134,11 @@ impl Share {
         share > 0 && self.came.fetch_add(1, Ordering::Relaxed).wrapping_mul(619) % WHOLE < share
     }
 
-    /// How long the luckiest waited, in microseconds.
-    fn adjust(&self) -> u64 {
-        let ((least, late), share) = (self.seen.look(0), self.share.load(Ordering::Relaxed));
+    fn adjust(&self) {
+        let (late, share) = (self.seen.is_late(), self.share.load(Ordering::Relaxed));
         // A few always get in, since only they show that it is over.
         let more = (share + (WHOLE - share) / 4).min(WHOLE - limits::OVERLOAD_SPARED);
         self.share.store(if late { more } else { share.saturating_sub(share / 10 + 1) }, Ordering::Relaxed);
-        least
     }
 }
 
@@ -190,9 +184,8 @@ impl Window {
         enters.then_some(inside)
     }
 
-    /// `beside`: microseconds that calls waited for something else.
-    fn adjust(&self, beside: u64) {
-        let (_, late) = self.seen.look(beside);
+    fn adjust(&self) {
+        let late = self.seen.is_late();
         let peak = self.peak.swap(0, Ordering::Relaxed).max(self.inside.load(Ordering::Relaxed));
         let bound = self.bound.load(Ordering::Relaxed);
         let fewer = (bound.min(peak) / 4 * 3).max(limits::OVERLOAD_INSIDE);
@@ -252,20 +245,19 @@ mod tests {
         let (share, window) = (Share::new(0), Window::new(0, 100));
         assert_eq!(look(&share, &[10_000; 50]), 0);
         (0..50).for_each(|_| window.seen.waited(Duration::from_secs(10)));
-        window.adjust(0);
+        window.adjust();
         assert_eq!(window.bound(), None);
     }
 
     #[test]
-    fn a_wait_for_a_processor_is_not_taken_for_one_for_the_store() {
+    fn who_stays_inside_counts_also_where_nobody_comes() {
         let window = Window::new(50, 1_000);
-        let inside: Vec<_> = (0..200).map(|_| window.enter()).collect();
-        for (beside, bound) in [(60_000, None), (0, Some(150))] {
+        let _inside: Vec<_> = (0..200).map(|_| window.enter()).collect();
+        for bound in [150, 111] {
             (0..20).for_each(|_| window.seen.waited(Duration::from_millis(100)));
-            window.adjust(beside);
-            assert_eq!(window.bound(), bound);
+            window.adjust();
+            assert_eq!(window.bound(), Some(bound));
         }
-        drop(inside);
     }
 
     #[test]
@@ -296,7 +288,7 @@ mod tests {
                 longest = if now > 5_000 { longest.max(now - came) } else { 0 };
             }
             if now % 100 == 99 {
-                window.adjust(0);
+                window.adjust();
             }
         }
         assert!(done > 8 * 19_500, "nothing that could be done was left: {done}");
@@ -304,7 +296,7 @@ mod tests {
         assert!(refused > 600_000, "{refused}");
         assert!(window.bound().is_some());
         drop(queue);
-        (0..200).for_each(|_| window.adjust(0));
+        (0..200).for_each(|_| window.adjust());
         assert_eq!(window.bound(), None, "it is over");
     }
 }

@@ -11,7 +11,7 @@ use crate::id::OrgId;
 use crate::limits;
 use crate::org::KeyId;
 use crate::records::Record;
-use crate::store::Row;
+use crate::store::Outcome;
 use crate::tables::{self, Key, Sort, Table};
 use crate::time::Ms;
 use serde::{Deserialize, Serialize};
@@ -293,18 +293,18 @@ impl Service {
     async fn sweep_hours_of(&self, table: Table, org: OrgId, kept_ms: Ms) -> Result<usize, Error> {
         let (store, partition) = (self.records.store(), tables::hourly(table, org));
         let first_kept = Hour::of(self.clock.now().saturating_sub(kept_ms));
+        let is_over = |sort: &Sort| hour_and_key(sort).is_none_or(|(hour, _)| hour < first_kept);
         let mut removed = 0;
         for _ in 0..limits::HOURLY_BATCHES {
-            let rows = store.scan(&partition, None, limits::USAGE_ROWS).await?;
-            let over = |(sort, _): &&(Sort, Row)| hour_and_key(sort).is_none_or(|(hour, _)| hour < first_kept);
-            let rows: Vec<_> = rows.iter().take_while(over).collect();
-            if rows.is_empty() {
+            // Mostly the first one is to stay: no more is read to find that out.
+            if !store.scan(&partition, None, 1).await?.iter().any(|(sort, _)| is_over(sort)) {
                 break;
             }
-            for (sort, row) in &rows {
-                store.remove(&partition.clone().row(sort), row.version).await?;
+            let rows = store.scan(&partition, None, limits::USAGE_ROWS).await?;
+            for (sort, row) in rows.iter().take_while(|(sort, _)| is_over(sort)) {
+                let outcome = store.remove(&partition.clone().row(sort), row.version).await?;
+                removed += usize::from(matches!(outcome, Outcome::Written(_)));
             }
-            removed += rows.len();
         }
         Ok(removed)
     }

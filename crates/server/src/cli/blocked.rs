@@ -3,12 +3,11 @@
 use super::client::Client;
 use super::orgs::all;
 use super::output::{Failure, Output, table};
-use super::{At, Common, input};
+use super::{At, Common, input, lift};
 use clap::{Args, Subcommand};
 use http::Method;
 use onefold_api::admin::ListView;
 use onefold_api::identity::{BlockedView, Blocklist, RefusedView};
-use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -68,17 +67,10 @@ impl BlockedArgs {
                 output.done(&rows(&items), &ListView { items, next: None })
             }
             BlockedCommand::Lift { org, id: Some(id), .. } => {
-                let escaped: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-                client.tell(Method::DELETE, &path(org, &format!("blocked/{escaped}")))?;
-                output.done(&format!("lifted {id}"), &json!({"blockedId": id, "lifted": true}))
+                lift::by_id(&client, &path(org, "blocked"), "blockedId", &id, output)
             }
             BlockedCommand::Lift { org, value, region, .. } => {
-                let Some((kind, value)) = value.as_deref().and_then(|value| value.split_once('=')) else {
-                    return Err(Failure::usage("say which value as KIND=VALUE, such as email=info@example.org"));
-                };
-                let body = json!({"region": region, "kind": kind, "value": value});
-                client.do_with(Method::POST, &path(org, "blocked/_lift"), &body)?;
-                output.done("lifted", &json!({"kind": kind, "lifted": true}))
+                lift::by_value(&client, &path(org, "blocked"), value.as_deref(), region.as_deref(), output)
             }
             BlockedCommand::Show { org } => show(client.ask(Method::GET, &path(org, "blocklist"), &())?, output),
             BlockedCommand::Set { org, file } => {

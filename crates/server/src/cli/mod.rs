@@ -12,6 +12,7 @@ mod doctor;
 mod identity;
 mod input;
 mod keys;
+mod lift;
 mod orgs;
 mod output;
 mod receipt;

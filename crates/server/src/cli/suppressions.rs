@@ -3,12 +3,10 @@
 use super::client::Client;
 use super::orgs::all;
 use super::output::{Failure, Output, table};
-use super::{At, Common};
+use super::{At, Common, lift};
 use clap::{Args, Subcommand};
-use http::Method;
 use onefold_api::admin::ListView;
 use onefold_api::identity::SuppressionView;
-use serde_json::json;
 
 #[derive(Debug, Args)]
 pub(super) struct SuppressionArgs {
@@ -46,24 +44,17 @@ enum SuppressionCommand {
 impl SuppressionArgs {
     pub(super) fn run(self, common: &Common, output: Output) -> Result<(), Failure> {
         let client = Client::find(common, self.at.server.as_deref())?;
-        let path = |org: u64, what: &str| format!("/admin/v1/orgs/{org}/suppressions{what}");
+        let list = |org: u64| format!("/admin/v1/orgs/{org}/suppressions");
         match self.command {
             SuppressionCommand::List { org } => {
-                let items: Vec<SuppressionView> = all(&client, &path(org, ""))?;
+                let items: Vec<SuppressionView> = all(&client, &list(org))?;
                 output.done(&rows(&items), &ListView { items, next: None })
             }
             SuppressionCommand::Lift { org, id: Some(id), .. } => {
-                let escaped: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-                client.tell(Method::DELETE, &path(org, &format!("/{escaped}")))?;
-                output.done(&format!("lifted {id}"), &json!({"suppressionId": id, "lifted": true}))
+                lift::by_id(&client, &list(org), "suppressionId", &id, output)
             }
             SuppressionCommand::Lift { org, value, region, .. } => {
-                let Some((kind, value)) = value.as_deref().and_then(|value| value.split_once('=')) else {
-                    return Err(Failure::usage("say which value as KIND=VALUE, such as email=jane@example.org"));
-                };
-                let body = json!({"region": region, "kind": kind, "value": value});
-                client.do_with(Method::POST, &path(org, "/_lift"), &body)?;
-                output.done("lifted", &json!({"kind": kind, "lifted": true}))
+                lift::by_value(&client, &list(org), value.as_deref(), region.as_deref(), output)
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::backup::restore::deployment;
 use crate::backup::write::{self, Ended};
 use crate::body;
 use crate::deletion_log::DeletionLog;
+use crate::gate::Staying;
 use crate::json::{self, Faults, Place};
 use crate::limits::{BACKUP_PIECES, BODY_BYTES};
 use crate::problem::{Problem, ServerCode};
@@ -51,7 +52,8 @@ pub(super) async fn make(
     // What fails at once can still be told.
     let first = pieces.recv().await.ok_or_else(|| Problem::fault("a backup without a beginning"))?;
     let first = first.map_err(|error| Problem::fault(error.to_string()))?;
-    let rest = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+    let inside = (pieces, Staying::new(app));
+    let rest = stream::unfold(inside, async |mut inside| Some((inside.0.recv().await?, inside)));
     let body = Body::from_stream(stream::once(async { Ok(first) }).chain(rest));
     Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-store")], body).into_response())
 }

@@ -2,6 +2,7 @@
 //! which has HTTP/2.
 
 mod apart;
+mod pieces;
 mod pulse;
 mod secure;
 mod socket;
@@ -16,7 +17,7 @@ use futures_util::future::{join, join_all};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use pulse::Pulse;
+use pulse::{Answering, Pulse};
 use socket::Watched;
 use std::convert::Infallible;
 use std::future::Future;
@@ -125,7 +126,7 @@ impl Begun {
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     front: &Front,
     socket: S,
-    pulse: &Pulse,
+    pulse: &Arc<Pulse>,
     last: &Last,
     mut closed: watch::Receiver<bool>,
 ) {
@@ -133,6 +134,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         pulse.head_complete();
         async move {
             let response = front.answer_on(last, request).await;
+            if pieces::has_pieces(&response) {
+                return Ok(pieces::until_sent(response, Answering(pulse.clone())));
+            }
             pulse.answered();
             Ok::<_, Infallible>(response)
         }
@@ -162,7 +166,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 /// Answers what the fuzzer sends, over HTTP/1.1 and until its end.
 pub(crate) async fn fuzz<S: AsyncRead + AsyncWrite + Unpin>(front: &Front, socket: S, last: &Last) {
     let (_open, closed) = watch::channel(false);
-    let pulse = Pulse::new();
+    let pulse = Arc::new(Pulse::new());
     converse(front, socket, &pulse, last, closed).await;
 }
 

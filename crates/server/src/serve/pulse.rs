@@ -1,6 +1,7 @@
 //! What a connection is doing, and since when: cheap to note at every step, looked at now and then.
 
 use crate::config::Server;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,15 @@ pub(super) struct Pulse {
     stuck: AtomicU64,
     /// How many requests are with us, on a connection of many at once.
     inside: AtomicU32,
+}
+
+/// An answer that is still being made: the connection is busy until this is dropped.
+pub(super) struct Answering(pub(super) Arc<Pulse>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
 }
 
 impl Pulse {

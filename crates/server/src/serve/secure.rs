@@ -3,7 +3,7 @@
 
 use super::pulse::Pulse;
 use super::socket::Watched;
-use super::{Apart, Begun, End, converse, ended};
+use super::{Apart, Begun, End, converse, ended, pieces};
 use crate::auth::Last;
 use crate::front::Front;
 use crate::limits;
@@ -59,6 +59,9 @@ async fn many(
         let (shared, counted) = (shared.clone(), Counted::new(pulse));
         async move {
             let response = shared.0.answer_on(&shared.1, request).await;
+            if pieces::has_pieces(&response) {
+                return Ok(pieces::until_sent(response, counted));
+            }
             drop(counted);
             Ok::<_, Infallible>(response)
         }

@@ -1,8 +1,16 @@
 //! Connections over real sockets: slow clients, keep-alive, the end (contract sections 3 and 12).
 
 use crate::util::*;
-use onefold::serve;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::get;
+use futures_util::stream;
+use onefold::front::Front;
+use onefold::gate::Staying;
+use onefold::{App, serve};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,10 +30,15 @@ struct Running {
 
 async fn running(settings: &str) -> Running {
     let world = world_with(settings).await;
+    let front = world.front.clone();
+    running_with(world, front).await
+}
+
+async fn running_with(world: World, front: Front) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(serve::serve(world.front.clone(), listener, async {
+    let server = tokio::spawn(serve::serve(front, listener, async {
         let _ = stopped.await;
     }));
     Running { world, address, stop: Some(stop), server }
@@ -116,6 +129,38 @@ async fn a_connection_outlives_a_refusal_that_came_before_the_body() {
         let answer = rest(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("connection: close"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_body_is_not_asked_for_where_the_client_waits_for_that() {
+    let running = running(QUICK).await;
+    let mut stream = running.connect().await;
+    let (head, _) = running.write("u");
+    let head = head.replace(&running.world.key, "wrong").replace("host: x", "host: x\r\nexpect: 100-continue");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_its_time_is_sent_to_its_end_also_when_the_server_stops() {
+    let world = world_with(QUICK).await;
+    let app = world.front.app().clone();
+    let slow = |State(app): State<Arc<App>>| async move {
+        let stream = stream::unfold((0, Staying::new(app)), async |(count, staying)| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            (count < 8).then(|| (Ok::<_, std::io::Error>(format!("{count} ")), (count + 1, staying)))
+        });
+        Body::from_stream(stream)
+    };
+    let router = Router::new().route("/slow", get(slow)).with_state(app.clone());
+    let mut running = running_with(world, Front::new(app, router)).await;
+    let mut stream = running.connect().await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let begun = piece(&mut stream).await;
+    running.stop.take().unwrap().send(()).unwrap();
+    let all = begun + &rest(&mut stream).await;
+    assert!(all.contains("0 ") && all.contains("7 ") && all.ends_with("0\r\n\r\n"), "{all}");
 }
 
 #[tokio::test]
