@@ -37,8 +37,13 @@ impl Count {
 
 /// Which part of a count is this thread's: less than [`SHARDS`].
 pub fn shard() -> usize {
+    thread() % SHARDS
+}
+
+/// The number of this thread: each that asks has one of its own.
+pub fn thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static MINE: usize = NEXT.fetch_add(1, Relaxed) % SHARDS);
+    thread_local!(static MINE: usize = NEXT.fetch_add(1, Relaxed));
     MINE.with(|mine| *mine)
 }
 

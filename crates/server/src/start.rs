@@ -20,7 +20,7 @@ use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::store::Store;
 use onefold_engines::embedded::{DELETION_LOG, free_for_restore, is_being_restored};
-use onefold_engines::metered::{CACHED_READS, Meter};
+use onefold_engines::metered::{CACHED_READS, StoreTimes};
 use onefold_engines::{Embedded, EmbeddedOptions, Memory, Metered, OpenError};
 use std::future::Future;
 use std::io;
@@ -64,7 +64,7 @@ pub struct Opened {
     /// The product.
     pub service: Service,
     /// How the store does.
-    pub meter: Arc<Meter>,
+    pub times: Arc<StoreTimes>,
     /// What it is kept in, and where deletions are written down beside it.
     pub files: Option<(Arc<Embedded>, DeletionLog)>,
 }
@@ -82,15 +82,15 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
         }
     };
     let store = Arc::new(Metered::new(store, CACHED_READS));
-    let meter = store.meter();
+    let times = store.times();
     let service = Service::open(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     let (Some(store), Some(path)) = (embedded, config.engine.deletion_log()) else {
-        return Ok(Opened { service, meter, files: None });
+        return Ok(Opened { service, times, files: None });
     };
     let fresh = Uuid::from_u128(service.entropy().bits()).to_string();
     let log = DeletionLog::open(&path, &deployment(&service), &fresh)?;
     let service = service.with_deletion_log(Arc::new(log.clone()));
-    Ok(Opened { service, meter, files: Some((store, log)) })
+    Ok(Opened { service, times, files: Some((store, log)) })
 }
 
 /// Refuses to begin anew beside a deletion log: somebody has lost a data directory, and wants to restore it.
@@ -125,7 +125,7 @@ pub async fn run(
     let mailer = Mailer::new(&config.mail).map_err(StartError::Other)?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let Opened { service, meter, files } = open(&config).await?;
+    let Opened { service, times, files } = open(&config).await?;
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
@@ -133,7 +133,7 @@ pub async fn run(
     let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
     let backups = files.map(|(store, log)| Backups::new(store, log));
     let app = Arc::new(App { receipts, tokens, mailer, backups, ..App::new(service, config, &root) });
-    app.metrics.watch(meter, embedded);
+    app.metrics.watch(times, embedded);
     if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
         let _ = app.traces.set(traces);
     }

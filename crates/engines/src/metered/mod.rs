@@ -102,15 +102,15 @@ impl Ended {
 }
 
 /// What was measured.
-pub struct Meter([[[OnceLock<Box<Histogram>>; 5]; 5]; TABLES]);
+pub struct StoreTimes([[[OnceLock<Box<Histogram>>; 5]; 5]; TABLES]);
 
-impl Default for Meter {
+impl Default for StoreTimes {
     fn default() -> Self {
         Self(array::from_fn(|_| array::from_fn(|_| array::from_fn(|_| OnceLock::new()))))
     }
 }
 
-impl Meter {
+impl StoreTimes {
     /// Everything that happened at least once.
     pub fn series(&self) -> impl Iterator<Item = (Table, Call, Ended, Snapshot)> + '_ {
         let ends = |table: Table, call: Call| Ended::ALL.into_iter().map(move |ended| (table, call, ended));
@@ -133,19 +133,19 @@ thread_local!(static READS: Cell<u32> = const { Cell::new(0) });
 /// A store, measured. See the module.
 pub struct Metered {
     inner: Arc<dyn Store>,
-    meter: Arc<Meter>,
+    times: Arc<StoreTimes>,
     one_read_in: u32,
 }
 
 impl Metered {
     /// Measures one read in so many, and all else. At least 1.
     pub fn new(inner: Arc<dyn Store>, one_read_in: u32) -> Self {
-        Self { inner, meter: Arc::default(), one_read_in: one_read_in.max(1) }
+        Self { inner, times: Arc::default(), one_read_in: one_read_in.max(1) }
     }
 
     /// What is measured, while it is.
-    pub fn meter(&self) -> Arc<Meter> {
-        self.meter.clone()
+    pub fn times(&self) -> Arc<StoreTimes> {
+        self.times.clone()
     }
 
     /// Whether the next read of this thread is measured.
@@ -168,7 +168,7 @@ impl Metered {
     ) -> Result<T, StoreError> {
         let began = Instant::now();
         let result = doing.await;
-        self.meter.note(table, call, ended(&result), began, 1);
+        self.times.note(table, call, ended(&result), began, 1);
         result
     }
 }
@@ -192,7 +192,7 @@ impl Store for Metered {
         Box::pin(async move {
             let began = Instant::now();
             let row = self.inner.read(key).await;
-            self.meter.note(key.partition.table, Call::Read, Ended::of(&row), began, self.one_read_in);
+            self.times.note(key.partition.table, Call::Read, Ended::of(&row), began, self.one_read_in);
             row
         })
     }
@@ -203,7 +203,7 @@ impl Store for Metered {
         let row = self.inner.at_hand(key)?;
         self.is_measured();
         if let Some(began) = began {
-            self.meter.note(key.partition.table, Call::Read, Ended::Done, began, self.one_read_in);
+            self.times.note(key.partition.table, Call::Read, Ended::Done, began, self.one_read_in);
         }
         Some(row)
     }

@@ -7,7 +7,7 @@ use crate::memory::Memory;
 
 crate::conformance!(|| async { (Arc::new(Metered::new(Arc::new(Memory::new()), 2)), ()) });
 
-fn counted(meter: &Meter, call: Call, ended: Ended) -> u64 {
+fn counted(meter: &StoreTimes, call: Call, ended: Ended) -> u64 {
     let same = meter.series().filter(|(_, at, how, _)| (*at, *how) == (call, ended));
     same.map(|(_, _, _, snapshot)| snapshot.count()).sum()
 }
@@ -19,11 +19,11 @@ async fn each_change_is_counted_as_it_ended() {
         store.write(&key(1, 1), Guard::Absent, text("one")).await.expect("answered");
     }
     store.scan(&crate::conformance::partition(1), None, 10).await.expect("answered");
-    let meter = store.meter();
-    assert_eq!(counted(&meter, Call::Write, Ended::Done), 1);
-    assert_eq!(counted(&meter, Call::Write, Ended::Conflict), 1);
-    assert_eq!(counted(&meter, Call::Scan, Ended::Done), 1);
-    assert_eq!(counted(&meter, Call::Remove, Ended::Done), 0);
+    let times = store.times();
+    assert_eq!(counted(&times, Call::Write, Ended::Done), 1);
+    assert_eq!(counted(&times, Call::Write, Ended::Conflict), 1);
+    assert_eq!(counted(&times, Call::Scan, Ended::Done), 1);
+    assert_eq!(counted(&times, Call::Remove, Ended::Done), 0);
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn what_failed_is_counted_by_what_is_known_of_it() {
         let faulty = Faulty::chosen(Arc::new(Memory::new()), move |_: &FaultyCall<'_>| fault);
         let store = Metered::new(Arc::new(faulty), 1);
         store.write(&key(1, 1), Guard::Any, text("one")).await.expect_err("it fails");
-        assert_eq!(counted(&store.meter(), Call::Write, ended), 1);
+        assert_eq!(counted(&store.times(), Call::Write, ended), 1);
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_measured_read_counts_for_those_that_were_not() {
     for _ in 0..40 {
         store.read(&key(1, 1)).await.expect("answered");
     }
-    assert_eq!(counted(&store.meter(), Call::Read, Ended::Done), 40);
+    assert_eq!(counted(&store.times(), Call::Read, Ended::Done), 40);
 }
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn a_read_is_one_whether_the_row_is_at_hand_or_not() {
     for _ in 0..40 {
         assert!(store.at_hand(&key(1, 1)).expect("the cache has it").is_some());
     }
-    assert_eq!(counted(&store.meter(), Call::Read, Ended::Done), 40);
+    assert_eq!(counted(&store.times(), Call::Read, Ended::Done), 40);
     // What is never at hand is measured when it is read, however often it was asked for before.
     let store = Metered::new(Arc::new(Memory::new()), 4);
     for _ in 0..40 {
         assert!(store.at_hand(&key(1, 1)).is_none());
         store.read(&key(1, 1)).await.expect("answered");
     }
-    assert_eq!(counted(&store.meter(), Call::Read, Ended::Done), 40);
+    assert_eq!(counted(&store.times(), Call::Read, Ended::Done), 40);
 }

@@ -169,6 +169,12 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// The place of a route in [`ROUTES`]. `HEAD` is answered by what answers `GET`.
+pub fn place_of(method: &Method, route: &str) -> Option<usize> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    ROUTES.iter().position(|known| known.path == route && known.method == method)
+}
+
 /// The route of a path, for logs: its parameters are not shown, and nothing of a path that is no route.
 pub fn route_of(path: &str) -> &'static str {
     let fits = |route: &&Route| {

@@ -1,7 +1,7 @@
 //! What is counted of a call, and the guard that sees to it that every call is.
 
 use super::Meter;
-use crate::http::{ROUTES, search};
+use crate::http::{ROUTES, place_of, search};
 use crate::note::Note;
 use axum::body::HttpBody;
 use axum::response::Response;
@@ -30,8 +30,7 @@ impl Operation {
 
     /// By method and route.
     pub fn of(method: &Method, route: &str) -> Self {
-        let method = if method == Method::HEAD { &Method::GET } else { method };
-        match ROUTES.iter().position(|known| known.path == route && known.method == method) {
+        match place_of(method, route) {
             Some(at) if route != search::PATH => u16::try_from(at + 1).map_or(Self::OTHER, Self),
             Some(_) => Self::FETCH,
             None => Self::OTHER,

@@ -4,12 +4,12 @@
 use super::call::{Call, Operation};
 use crate::limits;
 use http::StatusCode;
+use onefold_core::count;
 use onefold_core::id::{OrgId, Ucid};
 use onefold_core::org::KeyId;
 use onefold_core::service::usage::Counts;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// One tally, alone on its cache lines.
@@ -113,11 +113,7 @@ impl Tally {
 
 /// The shard of this thread.
 pub(super) fn mine(shards: &[Shard]) -> &Shard {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static PLACE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    &shards[PLACE.with(|place| *place) % shards.len()]
+    &shards[count::thread() % shards.len()]
 }
 
 /// Spreads what is mostly random already: key ids are made by us.

@@ -87,7 +87,7 @@ impl Totals {
         }
     }
 
-    /// How many calls are counted and not written.
+    /// How many rows are not as they are written.
     pub(super) fn unwritten(&self) -> usize {
         self.rows.values().filter(|row| row.changes != row.written).count()
     }

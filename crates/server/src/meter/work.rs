@@ -38,8 +38,11 @@ async fn keep_time(app: &App) {
         let left = HOUR_MS - app.service.clock().now() % HOUR_MS;
         // No longer than a write, so that a clock that was set is noticed.
         let soon = Duration::from_millis(left).min(EVERY);
-        let _rung_or_late = tokio::time::timeout(soon, app.meter.bell.notified()).await;
-        app.meter.gather(Some(app.service.clock().now()));
+        let rung = tokio::time::timeout(soon, app.meter.bell.notified()).await.is_ok();
+        // In between it is gathered with each write.
+        if rung || soon < EVERY {
+            app.meter.gather(Some(app.service.clock().now()));
+        }
     }
 }
 

@@ -8,13 +8,13 @@ mod text;
 pub use text::{FAMILIES, Family, Kind, Text};
 
 use crate::app::App;
-use crate::http::{ROUTES, search};
+use crate::http::{ROUTES, place_of, search};
 use crate::limit::POLICIES;
 use crate::problem::{Code, Problem, ServerCode};
 use http::{Method, StatusCode};
 use onefold_core::error::Code as CoreCode;
 use onefold_engines::Embedded;
-use onefold_engines::metered::Meter;
+use onefold_engines::metered::StoreTimes;
 use onefold_engines::metered::histogram::Histogram;
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -41,7 +41,7 @@ pub struct Metrics {
     limited: [AtomicU64; POLICIES.len()],
     sweeps: [AtomicU64; 2],
     started: SystemTime,
-    store: OnceLock<Arc<Meter>>,
+    store: OnceLock<Arc<StoreTimes>>,
     embedded: OnceLock<Arc<Embedded>>,
 }
 
@@ -63,12 +63,12 @@ impl Default for Metrics {
 }
 
 fn place(method: &Method, route: &str) -> usize {
-    ROUTES.iter().position(|known| known.path == route && known.method == method).unwrap_or(ROUTES.len())
+    place_of(method, route).unwrap_or(ROUTES.len())
 }
 
 impl Metrics {
     /// From now on the store's figures are shown too.
-    pub fn watch(&self, store: Arc<Meter>, embedded: Option<Arc<Embedded>>) {
+    pub fn watch(&self, store: Arc<StoreTimes>, embedded: Option<Arc<Embedded>>) {
         // A server has one store; a second one would be a mistake of a test.
         let _ = self.store.set(store);
         if let Some(embedded) = embedded {

@@ -85,9 +85,9 @@ async fn what_a_limit_refuses_is_counted_by_the_limit_and_names_nobody() {
 async fn the_store_is_measured_by_table_and_outcome() {
     let memory = Arc::new(Memory::new());
     let store = Arc::new(Metered::new(memory.clone(), 1));
-    let meter = store.meter();
+    let times = store.times();
     let world = world_over(store, memory, "").await;
-    world.app.metrics.watch(meter, None);
+    world.app.metrics.watch(times, None);
     world.say("jane", json!({"age": 34})).await.ok();
     let figures = figures(&world).await;
     let calls = |call| format!("onefold_store_seconds_count{{table=\"profile\",call=\"{call}\",outcome=\"done\"}}");
