@@ -103,12 +103,7 @@ impl Check {
         if asked.realm != realm {
             return Err(format!("it was asked for in {:?}", asked.realm));
         }
-        if let Some(before) = self.committed.insert(first, self.sender) {
-            return Err(format!("it happens again, the first time through {before}"));
-        }
-        if let Some(other) = plan.key.and_then(|key| self.keys.insert((realm.org, key), first)) {
-            return Err(format!("its idempotency key was used by {other} before"));
-        }
+        self.happens_once(realm, first, plan.key)?;
         if old.is_some_and(|known| known.profile.live().is_some_and(Live::is_busy)) {
             return Err("it came to a row at which something was under way".into());
         }
@@ -138,9 +133,27 @@ impl Check {
             return Err(format!("identifier {id} of its record was not attached"));
         }
         self.brings_nobody_back(realm, &plan.ids, &new)?;
-        let left_out: Vec<Id> = plan.ids.iter().copied().filter(|id| self.may_be_suppressed(realm, *id)).collect();
+        self.was_told(realm, tile, &plan.ids, seen);
+        self.people_of(realm).write(root, Write { op: first, stamp, tile }, new);
+        Ok(())
+    }
+
+    /// Neither the write itself nor another under its idempotency key has happened before.
+    fn happens_once(&mut self, realm: Realm, first: usize, key: Option<usize>) -> Result<(), Wrong> {
+        if let Some(before) = self.committed.insert(first, self.sender) {
+            return Err(format!("it happens again, the first time through {before}"));
+        }
+        match key.and_then(|key| self.keys.insert((realm.org, key), first)) {
+            Some(other) => Err(format!("its idempotency key was used by {other} before")),
+            None => Ok(()),
+        }
+    }
+
+    /// Through which profiles each identifier of a write was communicated last.
+    fn was_told(&mut self, realm: Realm, tile: Ucid, ids: &[Id], seen: &Content) {
+        let left_out: Vec<Id> = ids.iter().copied().filter(|id| self.may_be_suppressed(realm, *id)).collect();
         let people = self.people_of(realm);
-        for id in plan.ids.iter().filter(|id| !left_out.contains(id)) {
+        for id in ids.iter().filter(|id| !left_out.contains(id)) {
             if let Some(held) = seen.ids.get(id) {
                 // The write's own profile, if that held it before; the row shows the first of several.
                 let own = Some(&tile).filter(|tile| people.told.get(id).is_some_and(|told| told.contains(tile)));
@@ -150,8 +163,6 @@ impl Check {
                 told.push(*tile);
             }
         }
-        people.write(root, Write { op: first, stamp, tile }, new);
-        Ok(())
     }
 
     /// By the literal rule: all that the record names has become this person by now.
