@@ -56,9 +56,9 @@ bench-limits:
 bench-meter:
     cargo bench -p onefold --bench meter
 
-# Five times the writes that can be done; keep the machine otherwise idle
-bench-overload:
-    cargo bench -p onefold --bench overload
+# Five times the calls that can be done; keep the machine otherwise idle
+bench-overload *ARGS:
+    cargo bench -p onefold --bench overload -- {{ARGS}}
 
 # What others notice of one person to whom 64 clients write
 bench-hot:

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A problem, `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -10,17 +11,17 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub page: String,
     /// The status in words.
-    pub title: String,
+    pub title: Cow<'static, str>,
     /// The status.
     pub status: u16,
     /// What is wrong, in a sentence.
-    pub detail: String,
+    pub detail: Cow<'static, str>,
     /// The status in words, for older clients.
-    pub error: String,
+    pub error: Cow<'static, str>,
     /// What is wrong, for older clients.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// What is wrong, for programs. Stable.
-    pub code: String,
+    pub code: Cow<'static, str>,
     /// The request, for whoever looks into the server's log.
     pub request_id: String,
     /// Whether to repeat the request.
@@ -51,5 +52,5 @@ pub struct Fault {
     /// Where in the body, as a JSON pointer; `#Name` for a header.
     pub pointer: String,
     /// What.
-    pub detail: String,
+    pub detail: Cow<'static, str>,
 }

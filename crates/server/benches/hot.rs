@@ -4,44 +4,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+#[path = "shared/mod.rs"]
+mod shared;
+
 use serde_json::{Value, json};
+use shared::Server;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const ROOT_KEY: &str = "root_of_the_bench";
 const CLIENTS: usize = 64;
 /// For how long each arm is probed.
 const LENGTH: Duration = Duration::from_secs(5);
-
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(program: &str, person_per_second: u32) -> Self {
-        let data = tempfile::tempdir().unwrap().keep();
-        let mut command = Command::new(program);
-        command.args(["serve", "--no-demo", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        command.env("ONEFOLD_ROOT_KEY", ROOT_KEY);
-        command.env("ONEFOLD__LIMITS__PERSON_PER_SECOND", person_per_second.to_string());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = lines.find_map(|line| Some(line.ok()?.strip_prefix("listening on http://")?.to_owned()));
-        std::thread::spawn(move || lines.count());
-        Self { child, address: said.expect("the server says where it listens") }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.child.kill().and_then(|()| self.child.wait());
-    }
-}
 
 /// One connection that asks and waits.
 struct Connection {
@@ -50,7 +27,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(address: &str, key: &str) -> Self {
+    fn open(address: SocketAddr, key: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -88,18 +65,8 @@ fn write(person: &str, number: u64) -> Value {
     json!({"orgId": 1, "region": "EU", "ids": {"user_id": person}, "upsert": {"profile": {"visits": {"$add": 1}, "last": number}}})
 }
 
-fn key_of_an_organisation(address: &str) -> String {
-    let mut root = Connection::open(address, ROOT_KEY);
-    let limits = json!({"perSecond": 0, "perMinute": 0});
-    assert_eq!(root.post("/admin/v1/orgs", &json!({"name": "bench", "orgId": 1, "limits": limits})).0, 201);
-    let scopes = json!(["profile.read", "profile.write"]);
-    let (status, answer) = root.post("/admin/v1/orgs/1/keys", &json!({"name": "bench", "scopes": scopes}));
-    assert_eq!(status, 201);
-    serde_json::from_slice::<Value>(&answer).unwrap()["apikey"].as_str().unwrap().to_owned()
-}
-
 /// Latencies of the prober's writes and fetches, sorted.
-fn probe(address: &str, key: &str) -> [Vec<Duration>; 2] {
+fn probe(address: SocketAddr, key: &str) -> [Vec<Duration>; 2] {
     let mut connection = Connection::open(address, key);
     let mut taken = [Vec::new(), Vec::new()];
     let until = Instant::now() + LENGTH;
@@ -120,14 +87,15 @@ fn probe(address: &str, key: &str) -> [Vec<Duration>; 2] {
     taken
 }
 
-fn measure(name: &str, program: &str, person_per_second: u32, clients: usize) {
-    let server = Server::start(program, person_per_second);
-    let key = key_of_an_organisation(&server.address);
+fn measure(name: &str, program: &Path, person_per_second: u32, clients: usize) {
+    let (data, limit) = (tempfile::tempdir().unwrap(), person_per_second.to_string());
+    let server = Server::onefold(program, data.path(), &[("ONEFOLD__LIMITS__PERSON_PER_SECOND", &limit)]);
+    let key = shared::organisation(&server);
     let (going, done) = (Arc::new(AtomicBool::new(true)), Arc::new([const { AtomicU64::new(0) }; 3]));
     let hammer = |_| {
-        let (going, done, address, key) = (going.clone(), done.clone(), server.address.clone(), key.clone());
+        let (going, done, address, key) = (going.clone(), done.clone(), server.address, key.clone());
         std::thread::spawn(move || {
-            let mut connection = Connection::open(&address, &key);
+            let mut connection = Connection::open(address, &key);
             while going.load(Ordering::Relaxed) {
                 let which = match connection.post("/cdp/v1/users", &write("hot", 1)).0 {
                     200 => 0,
@@ -140,7 +108,7 @@ fn measure(name: &str, program: &str, person_per_second: u32, clients: usize) {
     };
     let hammers: Vec<_> = (0..clients).map(hammer).collect();
     std::thread::sleep(Duration::from_millis(500));
-    let taken = probe(&server.address, &key);
+    let taken = probe(server.address, &key);
     going.store(false, Ordering::Relaxed);
     hammers.into_iter().for_each(|hammer| hammer.join().unwrap());
     let at = |taken: &[Duration], per_mille: usize| taken[taken.len() * per_mille / 1000].as_micros();
@@ -156,8 +124,8 @@ fn measure(name: &str, program: &str, person_per_second: u32, clients: usize) {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let program = match arguments.as_slice() {
-        [name, path] if name == "--onefold" => path.clone(),
+    let program: std::path::PathBuf = match arguments.as_slice() {
+        [name, path] if name == "--onefold" => path.into(),
         _ => env!("CARGO_BIN_EXE_onefold").into(),
     };
     for _ in 0..2 {

@@ -15,6 +15,7 @@ use http::request::Parts;
 use onefold_core::id::OrgId;
 use onefold_core::service::Service;
 use onefold_core::service::audit::{Act, Who};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -149,14 +150,19 @@ impl Failures {
     }
 }
 
-/// Records refused credentials for as long as the server runs.
-pub async fn record_failures(app: Arc<App>) {
+/// Records refused credentials until `stop`, the last ones too.
+pub async fn record_failures(app: Arc<App>, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
     let mut ticks = tokio::time::interval(RECORD_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        app.failures.record(&app.service).await;
+        // Ends between two records: what one has taken from the count is in the log afterwards.
+        tokio::select! {
+            () = &mut stop => break,
+            _ = ticks.tick() => app.failures.record(&app.service).await,
+        }
     }
+    app.failures.record(&app.service).await;
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::limit;
 use crate::limits;
 use crate::meter::Pending;
 use crate::note::Note;
+use crate::overload::Kind;
 use crate::problem::{Problem, ServerCode};
 use crate::telemetry::traces::{self, Answered};
 use crate::tls::Peer;
@@ -22,10 +23,12 @@ use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
+use opentelemetry::trace::{SpanContext, TraceId};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt;
+use tracing::field::display;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -87,13 +90,16 @@ impl Front {
         B::Error: Into<BoxError>,
     {
         let began = Instant::now();
-        let id = RequestId::of(request.headers(), &self.app);
-        let accepted = Coding::accepted(request.headers());
-        let parent = traces::parent(request.headers());
-        let trace = parent.as_ref().map(|parent| parent.trace_id().to_string());
         let (method, path) = (request.method().clone(), request.uri().path());
         let fetch = http::fetch_of(&method, path);
         let route = fetch.unwrap_or_else(|| http::route_of(path));
+        let Some(admitted) = self.app.overload.admit(Kind::of(fetch.is_some(), path), began) else {
+            return Box::pin(self.turned_away((began, fetch.is_some(), method, route), request)).await;
+        };
+        let id = RequestId::of(request.headers(), &self.app);
+        let accepted = Coding::accepted(request.headers());
+        let parent = traces::parent(request.headers());
+        let trace = parent.as_ref().map(SpanContext::trace_id);
         let (own, shared) = (Note::of_call(began), fetch.is_none().then(|| Arc::new(Note::of_call(began))));
         let note = shared.as_deref().unwrap_or(&own);
         let pending = Pending::new(&self.app.meter, note, (&method, route));
@@ -108,7 +114,7 @@ impl Front {
             (code, refused) = (Some(problem.code().as_str()), problem.is_refusal());
             self.app.metrics.refused(&problem);
             note.refused_by().into_iter().for_each(|policy| self.app.metrics.limited(policy));
-            log_problem(&problem, &id, route, trace.as_deref());
+            log_problem(&problem, &id, route, trace);
             self.app.failures.note(problem.code(), &id);
             write_problem(&mut response, &problem, &id);
             self.say_pace(&problem, &mut response);
@@ -117,6 +123,9 @@ impl Front {
             response = compressed(response, accepted).await;
         }
         pending.answered(&mut response, refused);
+        if method != Method::GET && response.status().is_success() {
+            admitted.done();
+        }
         if self.app.gate.is_closed() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -128,7 +137,7 @@ impl Front {
         }
         tracing::debug!(
             request_id = id.as_str(),
-            trace_id = trace.as_deref(),
+            trace_id = trace.map(display),
             %method,
             route,
             status = response.status().as_u16(),
@@ -156,9 +165,6 @@ impl Front {
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let _inside = self.app.gate.enter()?;
-        if !self.app.overload.takes_fetch() {
-            return Err(ServerCode::Overloaded.into());
-        }
         let fetched = AssertUnwindSafe(http::search::direct(&self.app, last, note, request)).catch_unwind().await;
         fetched.unwrap_or_else(|_| Err(panicked()))
     }
@@ -192,8 +198,8 @@ impl Front {
             request.extensions_mut().insert(peer.clone());
         }
         request.extensions_mut().insert(note.clone());
-        // Whoever asks after our health is answered also when there is too much else to do.
-        if matches!(request.uri().path(), "/healthz" | "/readyz" | http::metrics::PATH) {
+        // Whoever asks after our health is answered also when nobody else is.
+        if Kind::of(false, request.uri().path()) == Kind::Health {
             return self.routed(request).await;
         }
         match self.app.gate.enter() {
@@ -203,17 +209,35 @@ impl Front {
     }
 
     async fn admitted(&self, request: Request<Body>) -> Response {
-        let Some(inside) = self.app.overload.enter() else {
-            return Problem::from(ServerCode::Overloaded).into_response();
-        };
-        let writes = request.method() != Method::GET;
-        let response = match Slot::is_for(request.method(), request.uri().path()) {
+        match Slot::is_for(request.method(), request.uri().path()) {
             true => self.recorded(request).await,
             false => self.routed(request).await,
-        };
-        if writes && response.status().is_success() {
-            inside.done();
         }
+    }
+
+    /// Answers a call that there is too much to do for: with as little as can be, since there are many of them.
+    async fn turned_away<B>(
+        &self,
+        (began, fetch, method, route): (Instant, bool, Method, &'static str),
+        request: Request<B>,
+    ) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let (unread, (head, mut body)) = (Unread::of(&request), request.into_parts());
+        let (id, problem) = (RequestId::of(&head.headers, &self.app), Problem::from(ServerCode::Overloaded));
+        let (code, text) = (problem.code().as_str(), problem.body(id.as_str()));
+        self.app.metrics.refused(&problem);
+        let mut response = refused(problem.into_response(), &mut body, unread).await;
+        response.headers_mut().insert(CONTENT_LENGTH, text.len().into());
+        *response.body_mut() = Body::from(text);
+        let (took, status) = (began.elapsed(), response.status());
+        self.app.metrics.answered(fetch, &method, route, status, took);
+        if let Some(traces) = self.app.traces.get() {
+            let (parent, request_id) = (traces::parent(&head.headers), id.as_str());
+            traces.note(Answered { parent, method: &method, route, status, code: Some(code), request_id, took });
+        }
+        response.headers_mut().insert(REQUEST_ID, id.0);
         response
     }
 
@@ -296,7 +320,8 @@ fn write_problem(response: &mut Response, problem: &Problem, id: &RequestId) {
 }
 
 /// What went wrong, without anything that the caller sent but ids.
-fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace_id: Option<&str>) {
+fn log_problem(problem: &Problem, id: &RequestId, route: &str, trace: Option<TraceId>) {
+    let trace_id = trace.map(display);
     let (request_id, code, status) = (id.as_str(), problem.code().as_str(), problem.status().as_u16());
     let cause = problem.cause();
     match status {

@@ -15,6 +15,7 @@
 //! | [`config`], [`start`], [`app`] | from settings to a running server |
 //! | [`purger`] | deleted bytes leave the disk in time |
 //! | [`backup`], [`deletion_log`] | all rows as one file, and back; what was deleted since |
+//! | `files`, `hex` | files that their owner alone may read; bytes as digits |
 //!
 //! No rule of the product lives here. Invariants: only `problem.rs` names the status of an error; a handler names its
 //! permission in its signature; nothing that a caller sent is logged but ids.
@@ -31,10 +32,12 @@ pub mod config;
 pub mod deletion_log;
 pub mod demo;
 pub mod encoding;
+mod files;
 pub mod front;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gate;
+mod hex;
 pub mod http;
 pub mod json;
 pub mod limit;

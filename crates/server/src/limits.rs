@@ -135,14 +135,15 @@ const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hol
 /// How long the queues are looked at before more or fewer calls are refused for them.
 pub const OVERLOAD_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Between two looks at how long a timer waits for a processor.
+/// Between two looks at how long a task waits for a processor.
 pub const OVERLOAD_LOOK: Duration = Duration::from_millis(5);
 
 /// Thousandths of all calls that get in however long they wait for a processor: only they show that it is over, and a
 /// refusal costs a processor too, so that refusing nearly all would leave time for nothing else.
 pub const OVERLOAD_SPARED: u32 = 200;
 
-/// Calls other than fetches that may be inside however long they wait for the store: as many share one sync.
+/// Calls other than fetches that may be inside however long they take: as many share one sync, so that a server with a
+/// slow disk and little to do refuses nobody.
 pub const OVERLOAD_INSIDE: u32 = 64;
 
 /// Bytes of a refused call's body that are read and dropped, so that its connection can be used again.

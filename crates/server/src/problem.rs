@@ -6,8 +6,9 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use onefold_api::problem::{self as wire, Retry};
 use onefold_core::error::{Code as CoreCode, Error, Fault, Kind};
-use serde_json::{Value, json};
+
 use std::borrow::Cow;
 
 /// Where the page of a code stands.
@@ -15,27 +16,6 @@ const PAGES: &str = "https://onefold.dev/errors/";
 
 /// Seconds after which a caller may try again when we were too busy, or stop.
 const RETRY_AFTER_S: u16 = 1;
-
-/// Whether to repeat a request that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// It fails again.
-    No,
-    /// Nothing was done; it may work later.
-    Later,
-    /// It may have been done; repeat it with the same `Idempotency-Key`.
-    Same,
-}
-
-impl Retry {
-    fn as_str(self) -> &'static str {
-        match self {
-            Retry::No => "no",
-            Retry::Later => "later",
-            Retry::Same => "same",
-        }
-    }
-}
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $retry:ident, $detail:literal;)*) => {
@@ -144,7 +124,7 @@ codes! {
     /// A delete of too many, or of nobody.
     DeleteValues = "delete.values", BAD_REQUEST, No, "A delete takes 1 to 400 values";
     /// Anything else that is wrong with a member.
-    Invalid = "request.invalid", BAD_REQUEST, No, "A member of the body is missing or not as it must be";
+    Invalid = "request.invalid", BAD_REQUEST, No, "A member of the body, or a parameter of the URL, is missing or not as it must be";
     /// Too much at once.
     Overloaded = "server.overloaded", SERVICE_UNAVAILABLE, Later, "The server has too much to do; nothing was done";
     /// On the way out.
@@ -291,17 +271,23 @@ impl Problem {
     /// The answer's body.
     pub fn body(&self, request_id: &str) -> Vec<u8> {
         let facts = &*self.0;
-        let (code, title) = (facts.code.as_str(), facts.status.canonical_reason().unwrap_or_default());
-        let mut body = json!({
-            "type": format!("{PAGES}{code}"), "title": title, "status": facts.status.as_u16(),
-            "detail": facts.code.detail(), "error": title, "message": facts.code.detail(),
-            "code": code, "request_id": request_id, "retry": facts.retry.as_str(),
-            "errors": facts.faults.iter().map(|f| json!({"pointer": f.pointer, "detail": f.detail})).collect::<Value>(),
-        });
-        if facts.linked {
-            body["linked"] = true.into();
-        }
-        body.to_string().into_bytes()
+        let (code, detail) = (facts.code.as_str(), facts.code.detail());
+        let title = facts.status.canonical_reason().unwrap_or_default();
+        let fault = |fault: &Fault| wire::Fault { pointer: fault.pointer.clone(), detail: fault.detail.clone() };
+        let problem = wire::Problem {
+            page: format!("{PAGES}{code}"),
+            title: title.into(),
+            status: facts.status.as_u16(),
+            detail: detail.into(),
+            error: title.into(),
+            message: detail.into(),
+            code: code.into(),
+            request_id: request_id.into(),
+            retry: facts.retry,
+            errors: facts.faults.iter().map(fault).collect(),
+            linked: facts.linked,
+        };
+        serde_json::to_vec(&problem).expect("there is no map in it, and nothing that fails")
     }
 }
 

@@ -5,6 +5,7 @@
 //! that then is the present one.
 
 use crate::backup::write::Enclosed;
+use crate::hex::{hex, unhex};
 use crate::limits;
 use crate::root_key::keep;
 use onefold_api::receipts::{PublicKey, PublicKeys, Receipt, SignedReceipt};
@@ -51,7 +52,7 @@ impl KeyRing {
 
     fn pair(&self) -> Result<Ed25519KeyPair, String> {
         let seed = unhex(&self.seed).ok_or("the key of receipts must be 64 hexadecimal digits")?;
-        Ed25519KeyPair::from_seed_unchecked(&seed)
+        Ed25519KeyPair::from_seed_unchecked(&seed as &[u8; 32])
             .map_err(|_| "the key of receipts must be 64 hexadecimal digits".into())
     }
 
@@ -154,16 +155,16 @@ fn save(path: &Path, ring: &KeyRing) -> Result<(), String> {
 pub(crate) fn fuzz(text: &[u8]) {
     let Ok(ring) = KeyRing::read(text) else { return };
     let public = ring.public().expect("a key that was read has a public half");
-    assert_eq!(key_id(&unhex(&public.public_key).expect("what was written can be read")), public.key_id);
+    assert_eq!(key_id(&unhex::<32>(&public.public_key).expect("what was written can be read")), public.key_id);
 }
 
 /// Whether a receipt was signed by one of these keys, and which.
 pub fn verify<'k>(signed: &SignedReceipt, keys: &'k PublicKeys) -> Result<&'k PublicKey, &'static str> {
     let key = keys.keys.iter().find(|key| key.key_id == signed.receipt.key_id);
     let key = key.ok_or("none of the public keys has the id that the receipt names")?;
-    let public = unhex(&key.public_key).filter(|public| key_id(public) == key.key_id);
+    let public = unhex::<32>(&key.public_key).filter(|public| key_id(public) == key.key_id);
     let public = public.ok_or("the public key is not the one of its id")?;
-    let signature = unhex(&signed.signature).ok_or("the signature is not hexadecimal")?;
+    let signature = unhex::<64>(&signed.signature).ok_or("the signature is not 128 hexadecimal digits")?;
     let form = signed_form(&signed.receipt).map_err(|_| "the receipt cannot be read")?;
     let checked = UnparsedPublicKey::new(&ED25519, public).verify(&form, &signature);
     checked.map(|()| key).map_err(|_| "the signature does not fit: the receipt was changed, or is not of this server")
@@ -176,16 +177,6 @@ fn signed_form(receipt: &Receipt) -> Result<Vec<u8>, String> {
 
 fn key_id(public: &[u8]) -> String {
     hex(&digest(&SHA256, public).as_ref()[..8])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The root key (contract section 12): `ONEFOLD_ROOT_KEY` if set, else made on the first run and kept in the data
 //! directory as `root.key`, mode 0600. The server and the command line find it in the same two places.
 
+use crate::files::private;
 use onefold_core::limits;
 use onefold_core::time::Entropy;
 use std::fs::{self, File, OpenOptions};
@@ -75,18 +76,9 @@ pub(crate) fn keep(data: &Path, name: &str, key: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = private(&part)?;
+    let mut file = private(OpenOptions::new().write(true).create_new(true), &part)?;
     writeln!(file, "{key}")?;
     file.sync_all()?;
     fs::rename(&part, &whole)?;
     File::open(data)?.sync_all()
-}
-
-/// A new file that its owner alone may read, from its first moment on.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }

@@ -144,7 +144,8 @@ pub async fn run(
     };
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
-    let recorder = tokio::spawn(audit::record_failures(app.clone()));
+    let (stop_recorder, recorder_stopped) = tokio::sync::oneshot::channel::<()>();
+    let recorder = tokio::spawn(audit::record_failures(app.clone(), async { drop(recorder_stopped.await) }));
     let meter = tokio::spawn(meter::run(app.clone()));
     let purger = purger.map(Purger::start);
     let queues = tokio::spawn(overload::watch(app.clone()));
@@ -161,11 +162,12 @@ pub async fn run(
     drop(told);
     let served = server.await;
     watcher.into_iter().chain(keys).for_each(|task| task.abort());
-    for task in [sweeper, recorder, queues, meter] {
+    for task in [sweeper, queues, meter] {
         task.abort();
         let _ = task.await;
     }
-    app.failures.record(&app.service).await;
+    drop(stop_recorder);
+    let _ = recorder.await;
     app.meter.finish(&app.service).await;
     let last = app.clone();
     let _ = tokio::task::spawn_blocking(move || last.traces.get().map(Traces::stop)).await;

@@ -1,16 +1,15 @@
 //! The client: one thread, 64 connections, each of which asks again as soon as it was answered. Written by hand, so that
 //! it takes as little as possible of a machine that it shares with what it measures.
 
+use crate::CONNECTIONS;
 use crate::figures::Report;
-use crate::{CONNECTIONS, child};
+use crate::shared::{answer_length, cpu, number};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Where a request has this, it is replaced by a number that no other has.
-pub(crate) const NUMBER: &[u8; 12] = b"############";
 /// For how long it asks before anything is counted.
 const WARM: Duration = Duration::from_millis(300);
 /// For how long nothing may come.
@@ -34,24 +33,9 @@ impl Requests {
         self.asked += 1;
         buffer.clear();
         buffer.extend_from_slice(request);
-        while let Some(at) = find(buffer, NUMBER) {
-            buffer[at..at + NUMBER.len()].copy_from_slice(format!("{:012}", self.number).as_bytes());
-        }
+        number(buffer, self.number);
         self.number += 1;
     }
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = wanted[0];
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| *byte == first) {
-        from += at;
-        if text[from..].starts_with(wanted) {
-            return Some(from);
-        }
-        from += 1;
-    }
-    None
 }
 
 struct Connection {
@@ -83,15 +67,6 @@ impl Connection {
         assert!(self.filled <= length, "more than one answer");
         self.filled == length
     }
-}
-
-/// Bytes of an answer as its head says, once that is there.
-pub(crate) fn answer_length(bytes: &[u8]) -> Option<usize> {
-    let head = find(bytes, b"\r\n\r\n")? + 4;
-    let name = b"content-length: ";
-    let Some(at) = find(&bytes[..head], name) else { return Some(head) };
-    let digits = bytes[at + name.len()..].iter().take_while(|byte| byte.is_ascii_digit());
-    Some(head + digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0')))
 }
 
 /// All connections.
@@ -155,13 +130,13 @@ pub(crate) fn run(arguments: &[String]) {
     let warm = Instant::now() + WARM;
     client.ask(&mut requests, |_, _| Instant::now() < warm);
     let mut waits = Vec::with_capacity(1 << 20);
-    let (began, before) = (Instant::now(), child::cpu(process));
+    let (began, before) = (Instant::now(), cpu(process));
     let until = began + Duration::from_millis(length.parse().unwrap());
     client.ask(&mut requests, |asked_at, _| {
         let now = Instant::now();
         waits.push(now - asked_at);
         now < until
     });
-    let (took, cpu) = (began.elapsed(), child::cpu(process) - before);
+    let (took, cpu) = (began.elapsed(), cpu(process) - before);
     println!("{}", Report::new(&mut waits, took, cpu).print());
 }

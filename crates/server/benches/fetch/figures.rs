@@ -56,13 +56,6 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// How busy the machine is with everything that runs on it.
-pub(crate) fn machine() {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("{cores} cores, load average {}", load.split(' ').take(3).collect::<Vec<_>>().join(" "));
-}
-
 /// Prints what one kind of request came to, in the median of each figure.
 pub(crate) fn line(name: &str, reports: &[Report]) {
     let of = |figure: fn(&Report) -> f64| median(reports.iter().map(figure));

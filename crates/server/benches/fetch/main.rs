@@ -8,7 +8,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | `bare` | the server that Onefold is compared with |
-//! | `child` | starting servers and the client, the time they take |
+//! | `child` | starting the bare server and the client |
 //! | `client` | 64 connections that ask again as soon as they are answered |
 //! | `figures` | medians, percentiles, what is printed |
 //! | `people` | the organisation, its persons, the requests about them |
@@ -20,10 +20,12 @@ mod child;
 mod client;
 mod figures;
 mod people;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use child::Server;
 use figures::{Report, Turn};
 use people::World;
+use shared::Server;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,10 +73,10 @@ fn options(arguments: &[String]) -> Options {
 
 fn measure(options: &Options) {
     let scratch = tempfile::tempdir().unwrap();
-    let onefold = Server::onefold(&options.onefold, &scratch.path().join("data"));
+    let onefold = Server::onefold(&options.onefold, &scratch.path().join("data"), &[]);
     let world = World::make(&onefold, scratch.path());
-    let bare = Server::bare(&world.answer);
-    figures::machine();
+    let bare = child::bare(&world.answer);
+    shared::machine();
     let few = format!("fetch, of {FEW_PERSONS} persons");
     let reads = [(&bare, &world.fetches), (&onefold, &world.fetches), (&onefold, &world.few_fetches)];
     let reads = turns(options, &reads);
@@ -86,7 +88,7 @@ fn measure(options: &Options) {
     let writes = turns(options, &[(&onefold, &world.updates), (&onefold, &world.arrivals)]);
     figures::line("update of a person", &writes[0]);
     figures::line("new person, two identifiers", &writes[1]);
-    figures::machine();
+    shared::machine();
 }
 
 /// Measures several things in turns; every other round goes backwards.

@@ -1,16 +1,12 @@
 //! An organisation with some thousand persons of one kilobyte each, and the requests about them.
 
-use crate::child::{ROOT_KEY, Server};
-use crate::client::{Client, NUMBER, Requests, answer_length};
+use crate::client::{Client, Requests};
+use crate::shared::{NUMBER, ORG, Server, asked, body, organisation, request, write};
 use crate::{ANSWER_BYTES, CONNECTIONS, FEW_PERSONS, PERSONS};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 const FETCH: &str = "/cdp/v1/users/_search";
-const WRITE: &str = "/cdp/v1/users";
-const ORG: u64 = 1;
 
 /// Files of requests, and of the one answer that the bare server gives.
 pub(crate) struct World {
@@ -21,26 +17,12 @@ pub(crate) struct World {
     pub(crate) arrivals: PathBuf,
 }
 
-fn request(path: &str, key: &str, body: &Value) -> Vec<u8> {
-    let body = body.to_string();
-    let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: onefold\r\napikey: {key}\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
-
 fn user(number: usize) -> String {
     format!("user-{number:08}")
 }
 
 fn fetch(key: &str, number: usize) -> Vec<u8> {
     request(FETCH, key, &json!({"orgId": ORG, "search": {"user_id": [user(number)]}}))
-}
-
-fn write(key: &str, ids: &Value, profile: &Value) -> Vec<u8> {
-    request(WRITE, key, &json!({"orgId": ORG, "region": "EU", "ids": ids, "upsert": {"profile": profile}}))
 }
 
 /// A person whose answer has so much in it.
@@ -52,36 +34,17 @@ fn person(padding: usize) -> Value {
     })
 }
 
-/// One request on a connection of its own.
-fn asked(server: &Server, request: Vec<u8>) -> Vec<u8> {
-    let mut stream = TcpStream::connect(server.address).unwrap();
-    stream.write_all(&request).unwrap();
-    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
-    while answer_length(&answer).is_none_or(|length| answer.len() < length) {
-        let count = stream.read(&mut piece).unwrap();
-        assert!(count > 0, "the server closed the connection");
-        answer.extend_from_slice(&piece[..count]);
-    }
-    assert!(answer.starts_with(b"HTTP/1.1 20"), "refused: {}", String::from_utf8_lossy(&answer));
-    answer
-}
-
-fn body(answer: &[u8]) -> &[u8] {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    &answer[end + 4..]
-}
-
 impl World {
     pub(crate) fn make(server: &Server, scratch: &Path) -> Self {
         let key = organisation(server);
         let ids = |number| json!({ "user_id": user(number) });
-        asked(server, write(&key, &ids(0), &person(0)));
-        let padding = ANSWER_BYTES - body(&asked(server, fetch(&key, 0))).len();
+        asked(server, &write(&key, &ids(0), &person(0)));
+        let padding = ANSWER_BYTES - body(&asked(server, &fetch(&key, 0))).len();
         let people = (0..PERSONS).map(|number| write(&key, &ids(number), &person(padding))).collect();
         let fetches: Vec<_> = (0..PERSONS).map(|number| fetch(&key, number)).collect();
         each_once(server, people);
         each_once(server, fetches.clone());
-        let answer = asked(server, fetch(&key, 0));
+        let answer = asked(server, &fetch(&key, 0));
         assert_eq!(body(&answer).len(), ANSWER_BYTES);
         let number = std::str::from_utf8(NUMBER).unwrap();
         let update = |at| write(&key, &ids(at), &json!({"last_seen": number}));
@@ -109,17 +72,4 @@ fn each_once(server: &Server, requests: Vec<Vec<u8>>) {
         left = left.saturating_sub(1);
         more
     });
-}
-
-/// Makes an organisation of one region and gives a key of it.
-fn organisation(server: &Server) -> String {
-    let call = |path: &str, body: Value| -> Value {
-        serde_json::from_slice(self::body(&asked(server, request(path, ROOT_KEY, &body)))).unwrap()
-    };
-    let org =
-        call("/admin/v1/orgs", json!({"name": "Bench", "regions": ["EU"], "limits": {"perSecond": 0, "perMinute": 0}}));
-    assert_eq!(org["orgId"], ORG, "{org}");
-    let scopes = ["profile.read", "profile.write"];
-    let key = call("/admin/v1/orgs/1/keys", json!({"name": "bench", "scopes": scopes}));
-    key["apikey"].as_str().expect("a key").to_owned()
 }

@@ -187,7 +187,7 @@ impl Plan {
 
 /// What tells a deployment from others, as it stands in files.
 pub fn deployment(service: &Service) -> String {
-    crate::deletion_log::hex(&service.secret().deployment().0)
+    crate::hex::hex(&service.secret().deployment().0)
 }
 
 fn next_row(reader: &mut Reader, files: &mut Vec<Enclosed>) -> Result<Option<(Key, Row)>, ReadError> {

@@ -6,10 +6,11 @@ use super::{At, Common};
 use crate::backup::read::verify;
 use crate::backup::restore::{Failed, Restored, Wanted, plan};
 use crate::config::Config;
+use crate::files::{private, sync_name};
 use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -57,7 +58,7 @@ fn warning(config: &Config) -> Option<String> {
 
 fn fetch(client: &Client, part: &Path) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new("backup.not_written", &format!("{}: {error}", part.display()));
-    let mut file = private(part).map_err(failed)?;
+    let mut file = private(OpenOptions::new().write(true).create(true).truncate(true), part).map_err(failed)?;
     client.download(Method::POST, "/admin/v1/backup", &json!({}), |piece| file.write_all(piece).map_err(failed))?;
     file.sync_all().map_err(failed)
 }
@@ -71,17 +72,8 @@ fn beside(file: &Path) -> PathBuf {
 fn put_in_place(part: &Path, file: &Path) -> io::Result<u64> {
     let bytes = fs::metadata(part)?.len();
     fs::rename(part, file)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()?;
+    sync_name(file)?;
     Ok(bytes)
-}
-
-/// A file that its owner alone may read: it holds everything.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.write(true).create(true).truncate(true).open(path)
 }
 
 #[derive(Debug, Args)]

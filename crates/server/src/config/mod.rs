@@ -66,10 +66,10 @@ pub struct Server {
     pub max_connections: u32,
     /// Requests under way at once.
     pub max_in_flight: u32,
-    /// Milliseconds that every call waits for a processor before some are refused.
+    /// Milliseconds that every task waits for a processor before some fetches are refused.
     pub processor_queue_ms: u32,
-    /// Milliseconds that every call waits for the store before some are refused.
-    pub store_queue_ms: u32,
+    /// Milliseconds that nearly every write takes before fewer calls other than fetches are let in.
+    pub write_queue_ms: u32,
     /// Milliseconds for a head.
     pub head_timeout_ms: u64,
     /// Milliseconds for a body.
@@ -239,7 +239,7 @@ impl Config {
         within("server.max_connections", server.max_connections.into(), 1..=1_000_000);
         within("server.max_in_flight", server.max_in_flight.into(), 1..=1_000_000);
         within("server.processor_queue_ms", server.processor_queue_ms.into(), 0..=60_000);
-        within("server.store_queue_ms", server.store_queue_ms.into(), 0..=60_000);
+        within("server.write_queue_ms", server.write_queue_ms.into(), 0..=60_000);
         within("server.head_timeout_ms", server.head_timeout_ms, 10..=600_000);
         within("server.body_timeout_ms", server.body_timeout_ms, 10..=600_000);
         within("server.write_timeout_ms", server.write_timeout_ms, 10..=600_000);

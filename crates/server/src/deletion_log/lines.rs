@@ -1,6 +1,7 @@
 //! The lines of a deletion log: as text, and back.
 
 use super::read::LogError;
+use crate::hex::{hex, unhex};
 use onefold_core::gone::{Gone, GonePerson};
 use onefold_core::id::{OrgId, Region, Ucid};
 use onefold_core::profile::Suppressing;
@@ -104,8 +105,12 @@ impl SuppressLine {
     }
 
     fn read(self) -> Option<Suppressing> {
-        let writings = self.writings.into_iter().map(|(kind, hash)| Some((kind, unhex(&hash)?)));
-        Some(Suppressing { same: unhex(&self.same)?, kind: self.kind, writings: writings.collect::<Option<_>>()? })
+        let writings = self.writings.into_iter().map(|(kind, hash)| Some((kind, RowHash(unhex(&hash)?))));
+        Some(Suppressing {
+            same: RowHash(unhex(&self.same)?),
+            kind: self.kind,
+            writings: writings.collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -147,7 +152,7 @@ pub(super) fn parse(json: &str) -> Option<Gone> {
                 at,
                 deletion: number_of(&deletion)?,
                 tiles: ucids(tiles)?,
-                aliases: aliases.iter().map(|hash| unhex(hash)).collect::<Option<_>>()?,
+                aliases: aliases.iter().map(|hash| unhex(hash).map(RowHash)).collect::<Option<_>>()?,
                 suppress: suppress.into_iter().map(SuppressLine::read).collect::<Option<_>>()?,
             })
         }
@@ -173,14 +178,4 @@ pub(super) fn checksum(before: &str, json: &str) -> String {
 /// The whole of the first line.
 pub(super) fn first_line(header: &Header) -> io::Result<String> {
     Ok(serde_json::to_string(header)? + "\n")
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<RowHash> {
-    let fits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    fits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(|bits| RowHash(bits.to_be_bytes()))
 }

@@ -13,9 +13,9 @@
 mod lines;
 pub mod read;
 
-pub(crate) use lines::hex;
 pub use lines::{Header, Mark};
 
+use crate::files::{private, sync_name};
 use async_trait::async_trait;
 use lines::{checksum, first_line};
 use onefold_core::gone::Gone;
@@ -60,7 +60,8 @@ impl DeletionLog {
     /// Another process has it, it is of another deployment or of a newer version, or it is damaged at its end.
     pub fn open(path: &Path, deployment: &str, fresh: &str) -> Result<Self, LogError> {
         let failed = |error: io::Error| LogError::Io(path.into(), error);
-        let mut file = private(path).map_err(failed)?;
+        let mut file =
+            private(OpenOptions::new().read(true).write(true).create(true).truncate(false), path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LogError::InUse(path.into())),
@@ -165,15 +166,7 @@ fn begin(file: &mut File, path: &Path, header: &Header) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.write_all(first_line(header)?.as_bytes())?;
     file.sync_all()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.read(true).write(true).create(true).truncate(false).open(path)
+    sync_name(path)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

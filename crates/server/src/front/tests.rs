@@ -115,7 +115,7 @@ async fn when_too_many_wait_for_the_store_a_write_is_refused_and_fetches_and_pro
     let write =
         || Request::post("/cdp/v1/users").header("apikey", &writer.secret).header("content-type", "application/json");
     let write = async || front.answer(write().body(Body::from(body)).unwrap()).await;
-    let waits = front.app.overload.enter();
+    let waits = front.app.overload.admit(Kind::Other, Instant::now());
     let refused = write().await;
     assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (503, true));
     assert!(String::from_utf8_lossy(&told(refused).await.2).contains("server.overloaded"));

@@ -2,11 +2,12 @@
 //! blocked because too many people share them; and the records that were refused.
 
 use super::orgs::org_id;
-use super::page::Asked;
+use super::page::{Asked, HashId, page};
 use super::{fields, wire};
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::body;
+use crate::hex::{hex, unhex};
 use crate::json::{self, Faults, Json, Place};
 use crate::limits::{BODY_BYTES, LARGE_BODY_BYTES};
 use crate::problem::Problem;
@@ -14,7 +15,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use onefold_api::admin::ListView;
 use onefold_api::identity::{BlockedView, Blocklist, LeftAloneView, RefusedView};
 use onefold_core::error::{Code, Error};
 use onefold_core::id::{Identifier, Region};
@@ -22,7 +22,6 @@ use onefold_core::org::Org;
 use onefold_core::service::blocked::{BlockedValue, Refused};
 use onefold_core::service::strategy::BlockedValues;
 use onefold_core::tables::{RowHash, Sort};
-use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -127,50 +126,14 @@ pub async fn refused(
     wire::answer(StatusCode::OK, &page(rows, asked.limit))
 }
 
-/// A page of what was read, one more than asked for if there is more, each with the cursor that continues after it.
-pub(super) fn page<T>(rows: impl Iterator<Item = (String, T)>, limit: u16) -> ListView<T> {
-    let (mut cursors, mut items): (Vec<String>, Vec<T>) = rows.unzip();
-    let more = items.len() > usize::from(limit);
-    items.truncate(limit.into());
-    cursors.truncate(limit.into());
-    ListView { items, next: cursors.pop().filter(|_| more) }
-}
-
-/// Names a value that the server does not know any more, or should not tell: its keyed hash.
-#[derive(Clone, Copy)]
-pub(super) struct HashId(pub(super) RowHash);
-
-impl FromStr for HashId {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let bytes = unhex(text).ok_or(())?;
-        Ok(Self(RowHash(bytes.try_into().map_err(|_| ())?)))
-    }
-}
-
 /// A place in the list of refused records.
 struct RefusedAt(Sort);
 
 impl FromStr for RefusedAt {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
-        let bytes = unhex(text).filter(|bytes| bytes.len() == 16).ok_or(())?;
-        Ok(Self(Sort::from_iter(bytes)))
+        unhex::<16>(text).map(|bytes| Self(Sort::from_iter(bytes))).ok_or(())
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let fits = digits.len() == 32 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-    fits.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
 }
 
 fn list_view(blocked: &BlockedValues) -> Blocklist {

@@ -1,8 +1,11 @@
 //! The URL parameters of lists: `?limit=&cursor=` (contract section 11).
 
+use crate::hex::unhex;
 use crate::problem::{Problem, ServerCode};
+use onefold_api::admin::ListView;
 use onefold_core::error::Fault;
 use onefold_core::limits;
+use onefold_core::tables::RowHash;
 use std::str::FromStr;
 
 /// What part of a list is asked for.
@@ -41,5 +44,25 @@ impl<C: FromStr> Asked<C> {
         let after = value.parse().map_err(|_| "must be what an answer gave as next")?;
         self.after = Some(after);
         Ok(())
+    }
+}
+
+/// A page of what was read, one more than asked for if there is more, each with the cursor that continues after it.
+pub(super) fn page<T>(rows: impl Iterator<Item = (String, T)>, limit: u16) -> ListView<T> {
+    let (mut cursors, mut items): (Vec<String>, Vec<T>) = rows.unzip();
+    let more = items.len() > usize::from(limit);
+    items.truncate(limit.into());
+    cursors.truncate(limit.into());
+    ListView { items, next: cursors.pop().filter(|_| more) }
+}
+
+/// Names a value that the server does not know any more, or should not tell: its keyed hash.
+#[derive(Clone, Copy)]
+pub(super) struct HashId(pub(super) RowHash);
+
+impl FromStr for HashId {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        unhex(text).map(|bytes| Self(RowHash(bytes))).ok_or(())
     }
 }

@@ -1,13 +1,15 @@
 //! What may not be written again in an organisation (contract section 7): identifiers of people who were deleted for good,
 //! by keyed hash alone.
 
-use super::blocked::{HashId, hex, page, value_in};
+use super::blocked::value_in;
 use super::orgs::org_id;
 use super::page::Asked;
+use super::page::{HashId, page};
 use super::wire;
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::body;
+use crate::hex::hex;
 use crate::json;
 use crate::limits::BODY_BYTES;
 use crate::problem::Problem;

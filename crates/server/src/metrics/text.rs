@@ -42,12 +42,12 @@ pub const FAMILIES: &[Family] = &[
     family(
         "onefold_overload_refused_per_mille",
         Kind::Gauge,
-        "Of a thousand calls, how many are refused because all wait too long for a processor",
+        "Of a thousand fetches, how many are refused because all wait too long for a processor",
     ),
     family(
         "onefold_overload_bound",
         Kind::Gauge,
-        "Calls other than fetches that are let in at once, while there is a bound because they wait too long for the store",
+        "Calls other than fetches that are let in at once, while there is a bound because writes take too long",
     ),
     family("onefold_merges_total", Kind::Counter, "People who became part of another, as this node did it"),
     family("onefold_splits_total", Kind::Counter, "Merges that were undone, as this node did it"),

@@ -2,6 +2,8 @@
 
 use crate::util::*;
 use http::Method;
+use onefold::overload::Kind;
+use std::time::Instant;
 
 #[tokio::test]
 async fn a_problem_has_all_members() {
@@ -82,6 +84,25 @@ async fn too_much_at_once_is_503_and_nothing_is_done() {
     assert_eq!(answer.refused(503, "server.overloaded")["retry"], "later");
     assert_eq!(answer.header("retry-after"), "1");
     drop(_inside);
+    world.find("user_id", "u").await.refused(404, "profile.not_found");
+}
+
+#[tokio::test]
+async fn what_is_refused_before_anything_is_done_for_it_is_answered_as_well_as_any_problem() {
+    let world = world_with("[server]\nmax_in_flight = 1").await;
+    let inside = world.app.overload.admit(Kind::Other, Instant::now());
+    let answer = world.say("u", json!({})).header("x-request-id", "mine").await;
+    assert_eq!(answer.refused(503, "server.overloaded")["request_id"], "mine");
+    let headers = ["x-request-id", "retry-after", "content-length"].map(|name| answer.header(name).to_owned());
+    assert_eq!(headers, ["mine", "1", &answer.bytes.len().to_string()]);
+    drop(inside);
+    let metrics = String::from_utf8(world.get("/metrics").await.bytes.to_vec()).unwrap();
+    for line in [
+        r#"onefold_problems_total{code="server.overloaded"} 1"#,
+        r#"onefold_request_seconds_count{method="POST",route="/cdp/v1/users",status="503"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
     world.find("user_id", "u").await.refused(404, "profile.not_found");
 }
 

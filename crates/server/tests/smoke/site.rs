@@ -96,7 +96,7 @@ pub fn serve(dir: &Path) -> Command {
     let mut command = onefold(dir);
     command.args(["serve", "--listen", "127.0.0.1:0", "--no-demo"]);
     command.envs([("ONEFOLD__SWEEP__EVERY_MS", "150"), ("ONEFOLD__ENGINE__PURGE_SECONDS", "2")]);
-    command.envs([("ONEFOLD__SERVER__PROCESSOR_QUEUE_MS", "0"), ("ONEFOLD__SERVER__STORE_QUEUE_MS", "0")]);
+    command.envs([("ONEFOLD__SERVER__PROCESSOR_QUEUE_MS", "0"), ("ONEFOLD__SERVER__WRITE_QUEUE_MS", "0")]);
     command
 }
 
