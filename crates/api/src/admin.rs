@@ -82,6 +82,14 @@ pub struct LimitsBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 500), extend("type" = "integer"))]
     pub ids_per_fetch: Option<u16>,
+    /// Writes of one person a second, up to 1 000 000; 0 means no limit, null what the settings of the server say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub person_per_second: Option<Option<u32>>,
+    /// Writes of one person at once, 1 to 1 000 000; null: what the settings of the server say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub person_burst: Option<Option<u32>>,
 }
 
 /// An organisation, as answered.
@@ -118,6 +126,12 @@ pub struct LimitsView {
     pub per_minute: u32,
     /// Values in one search.
     pub ids_per_fetch: u16,
+    /// Writes of one person a second; not there: what the settings of the server say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_per_second: Option<u32>,
+    /// Writes of one person at once; not there: what the settings of the server say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_burst: Option<u32>,
 }
 
 /// The body of `POST …/keys`.
@@ -148,6 +162,33 @@ pub struct RateLimit {
     /// Requests a minute.
     #[schemars(range(max = 4_294_967_295_u64))]
     pub per_minute: u32,
+}
+
+/// The body of `PATCH …/keys/{keyId}`: what is missing stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyPatchBody {
+    /// What people call it: 1 to 64 bytes; the default `source` of what it writes from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), extend("type" = "string"))]
+    pub name: Option<String>,
+    /// How much it may call; null: as much as its organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<Option<RateLimitPatchBody>>,
+}
+
+/// What changes of how much a key may call; what is missing stays. 0 means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimitPatchBody {
+    /// Requests a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u64), extend("type" = "integer"))]
+    pub per_second: Option<u32>,
+    /// Requests a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u64), extend("type" = "integer"))]
+    pub per_minute: Option<u32>,
 }
 
 /// The body of `POST …/keys/{keyId}/rotate`.

@@ -3,6 +3,7 @@
 //! The kind answers "what should the caller do?"; the server alone turns kinds into HTTP. No text here holds a value
 //! that a caller sent.
 
+use crate::limits;
 use crate::profile::codec::BadRow;
 use crate::store::StoreError;
 use std::borrow::Cow;
@@ -160,6 +161,20 @@ pub struct Fault {
     pub detail: Cow<'static, str>,
 }
 
+/// A member as a step of a JSON pointer (RFC 6901), `/` before it and escaped.
+pub fn step(name: &str) -> String {
+    format!("/{}", shown(name).replace('~', "~0").replace('/', "~1"))
+}
+
+/// A name that a caller chose, as a fault shows it: what is not like one is `…`, since it may be a personal value that
+/// was sent in the wrong place.
+pub fn shown(name: &str) -> &str {
+    let begins = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
+    let goes_on = |byte: u8| begins(byte) || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'/' | b'~');
+    let fits = name.len() <= limits::POINTER_NAME_BYTES && name.bytes().next().is_some_and(begins);
+    if fits && name.bytes().all(goes_on) { name } else { "…" }
+}
+
 /// A failed operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {}", code.as_str(), cause.as_deref().unwrap_or(code.detail()))]
@@ -202,5 +217,23 @@ impl From<StoreError> for Error {
 impl From<BadRow> for StoreError {
     fn from(bad: BadRow) -> Self {
         StoreError::Corrupt(bad.0.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_repeats_names_alone() {
+        let longest = "n".repeat(limits::POINTER_NAME_BYTES);
+        for name in ["email", "_id", "$unset", "loyalty-card.no_2", "a/b~c", &longest] {
+            assert_eq!(shown(name), name);
+        }
+        let longer = format!("{longest}n");
+        for value in ["", "jane@x.org", "+49 170 1", "0170", "Jane Doe", "-a", "größe", "a\n", &longer] {
+            assert_eq!(shown(value), "…", "{value}");
+        }
+        assert_eq!([step("a/b~c"), step("1")], ["/a~1b~0c", "/…"]);
     }
 }

@@ -28,6 +28,16 @@ pub enum Gone {
     },
 }
 
+impl Gone {
+    /// When.
+    pub fn at(&self) -> Ms {
+        match self {
+            Gone::Person(person) => person.at,
+            Gone::Call { record, .. } => record.at,
+        }
+    }
+}
+
 /// A person who was erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GonePerson {

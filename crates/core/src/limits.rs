@@ -23,6 +23,8 @@ pub const SOURCE_BYTES: usize = 64;
 pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 /// Bytes of a request id taken from the caller (contract section 3).
 pub const REQUEST_ID_BYTES: usize = 64;
+/// Bytes of a name that a caller sent and a fault may repeat, in its pointer.
+pub const POINTER_NAME_BYTES: usize = 64;
 
 /// Bytes of one profile as shown (contract section 5).
 pub const PROFILE_SHOWN_BYTES: usize = 64 * 1024;

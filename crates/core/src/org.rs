@@ -3,6 +3,7 @@
 
 use crate::id::{BadName, OrgId, Region};
 use crate::limits;
+use crate::pace::PersonRate;
 use crate::records::Record;
 use crate::store::StoreError;
 use crate::tables::RowHash;
@@ -37,12 +38,14 @@ pub struct Org {
     pub admin_email: Option<Box<str>>,
 }
 
-/// One whose administrator has an address is written as version 2, all others as version 1.
+/// One that has limits of its own for a person is written as version 3; of the others, one whose administrator has an
+/// address as version 2, and the rest as version 1.
 impl Record for Org {
     fn encode(&self) -> Bytes {
-        let row = match &self.admin_email {
-            None => postcard::to_extend(self, vec![1]),
-            admin => postcard::to_extend(&(self, admin), vec![2]),
+        let row = match (&self.admin_email, self.limits.person) {
+            (None, PersonLimits::DEFAULT) => postcard::to_extend(self, vec![1]),
+            (admin, PersonLimits::DEFAULT) => postcard::to_extend(&(self, admin), vec![2]),
+            (admin, person) => postcard::to_extend(&(self, admin, person), vec![3]),
         };
         row.expect("an organisation always serialises into memory").into()
     }
@@ -54,6 +57,10 @@ impl Record for Org {
             [2, body @ ..] => {
                 let (org, admin_email) = postcard::from_bytes::<(Self, _)>(body).map_err(damaged)?;
                 Ok(Self { admin_email, ..org })
+            }
+            [3, body @ ..] => {
+                let (org, admin_email, person) = postcard::from_bytes::<(Self, _, _)>(body).map_err(damaged)?;
+                Ok(Self { admin_email, limits: OrgLimits { person, ..org.limits }, ..org })
             }
             _ => Err(StoreError::Corrupt("unknown version of an organisation".into())),
         }
@@ -69,6 +76,9 @@ pub struct OrgLimits {
     pub per_minute: u32,
     /// Values in one search: 1 to [`limits::SEARCH_VALUES_MAX`].
     pub ids_per_fetch: u16,
+    /// How fast each of its people may be written to.
+    #[serde(skip)]
+    pub person: PersonLimits,
 }
 
 impl Default for OrgLimits {
@@ -77,6 +87,30 @@ impl Default for OrgLimits {
             per_second: limits::ORG_PER_SECOND,
             per_minute: limits::ORG_PER_MINUTE,
             ids_per_fetch: limits::SEARCH_VALUES as u16,
+            person: PersonLimits::DEFAULT,
+        }
+    }
+}
+
+/// What an organisation says of how fast one person may be written to, within the bounds that [`PersonRate`] names; `None`
+/// is as everywhere on this server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonLimits {
+    /// Writes of one person a second; 0 means no limit.
+    pub per_second: Option<u32>,
+    /// Writes of one person at once.
+    pub burst: Option<u32>,
+}
+
+impl PersonLimits {
+    /// As everywhere on this server.
+    pub const DEFAULT: Self = Self { per_second: None, burst: None };
+
+    /// What holds, where everybody else has this.
+    pub fn over(self, default: PersonRate) -> PersonRate {
+        PersonRate {
+            per_second: self.per_second.unwrap_or(default.per_second),
+            burst: self.burst.unwrap_or(default.burst),
         }
     }
 }
@@ -403,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn organisations_from_before_administrators_had_an_address_are_read() {
+    fn organisations_of_earlier_versions_are_read_and_written_as_they_were() {
         let org = Org {
             id: OrgId::new(7).unwrap(),
             name: "Acme".into(),
@@ -418,9 +452,30 @@ mod tests {
         let before = postcard::to_extend(&org, vec![1]).unwrap();
         assert_eq!(Org::decode(&before), Ok(org.clone()));
         assert_eq!(org.encode(), before, "and are written as they were");
-        let with = Org { admin_email: Some("admin@example.org".into()), ..org };
-        assert_eq!(Org::decode(&with.encode()), Ok(with.clone()));
-        assert!(Org::decode(&[3]).is_err() && Org::decode(&[]).is_err() && Org::decode(&[2, 1]).is_err());
+        let with = Org { admin_email: Some("admin@example.org".into()), ..org.clone() };
+        let before = postcard::to_extend(&(&org, &with.admin_email), vec![2]).unwrap();
+        assert_eq!(Org::decode(&before), Ok(with.clone()));
+        assert_eq!(with.encode(), before);
+        let person = PersonLimits { per_second: Some(0), burst: None };
+        for org in [org, with] {
+            let own = Org { limits: OrgLimits { person, ..org.limits }, ..org };
+            assert_eq!((own.encode()[0], Org::decode(&own.encode())), (3, Ok(own.clone())));
+        }
+        for bad in [&[4][..], &[], &[2, 1], &[3]] {
+            assert!(Org::decode(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn versions_1_and_2_are_these_bytes() {
+        let row = b"\x01\x07\x04Acme\x01EU\0\0\0\0\0\0\xc8\x01\x90\x4e\x05\x01\x01\x09\x05\x06";
+        let org = Org::decode(row).unwrap();
+        assert_eq!((&*org.name, org.limits, org.profile_ttl_days), ("Acme", OrgLimits::default(), Some(9)));
+        assert_eq!(org.encode(), &row[..]);
+        let second = [&[2], &row[1..], &[1, 3, b'a', b'@', b'b']].concat();
+        let org = Org::decode(&second).unwrap();
+        assert_eq!((org.admin_email.as_deref(), org.limits), (Some("a@b"), OrgLimits::default()));
+        assert_eq!(org.encode(), second);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! A fixed table of token buckets, each one number: the moment at which it is full again, and some bits of whose it is.
 //! A bucket that is full says nothing, so its place is free; who finds no free place takes that of the bucket nearest to
-//! full. So the table needs no cleaning, and forgets only people who were hardly written to.
+//! full. So the table needs no cleaning, and forgets only people who were hardly written to. What a bucket holds is for each
+//! call to say, so that organisations with rates of their own share the table, and a rate may change under way.
 
 use crate::id::{OrgId, Ucid};
 use crate::limits::{PACE_SLOTS, PACE_WAYS};
@@ -17,42 +18,57 @@ const TAG: u64 = (1 << TAG_BITS) - 1;
 /// Exchanges that one call tries before it lets the write pass: so many others at once are not met twice.
 const TRIES: usize = 64;
 
+/// How fast one person may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonRate {
+    /// Writes a second, at most a million; 0 means no limit.
+    pub per_second: u32,
+    /// Writes at once, 1 to a million.
+    pub burst: u32,
+}
+
 /// The buckets of all people that this process writes to.
 pub struct Pace {
     slots: Box<[AtomicU64]>,
-    /// Microseconds that one write is worth.
-    each: u64,
-    /// What a full bucket is worth.
-    whole: u64,
+    default: PersonRate,
 }
 
 impl std::fmt::Debug for Pace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pace").field("each", &self.each).field("whole", &self.whole).finish_non_exhaustive()
+        f.debug_struct("Pace").field("default", &self.default).finish_non_exhaustive()
     }
 }
 
 impl Pace {
-    /// So many writes a second, 1 to a million, and so many at once, at least 1.
-    pub fn new(per_second: u32, burst: u32) -> Self {
-        let each = 1_000_000 / u64::from(per_second.clamp(1, 1_000_000));
-        let slots = (0..PACE_SLOTS).map(|_| AtomicU64::new(0)).collect();
-        Self { slots, each, whole: each * u64::from(burst.max(1)) }
+    /// Full ones, with the rate of organisations that have none of their own.
+    pub fn new(default: PersonRate) -> Self {
+        Self { slots: (0..PACE_SLOTS).map(|_| AtomicU64::new(0)).collect(), default }
     }
 
-    /// Takes one write out of a person's bucket. Whether there was one in it.
-    pub fn admit(&self, org: OrgId, person: Ucid, now: Ms) -> bool {
+    /// The rate of organisations that have none of their own.
+    pub fn default_rate(&self) -> PersonRate {
+        self.default
+    }
+
+    /// Takes one write out of a person's bucket, which is of this rate. Whether there was one in it.
+    pub fn admit(&self, rate: PersonRate, org: OrgId, person: Ucid, now: Ms) -> bool {
+        if rate.per_second == 0 {
+            return true;
+        }
+        // Microseconds that one write is worth, and a full bucket.
+        let each = 1_000_000 / u64::from(rate.per_second.min(1_000_000));
+        let whole = each * u64::from(rate.burst.max(1));
         let (ways, tag) = self.place(org, person);
         let now = now.saturating_mul(1_000).min(u64::MAX >> (TAG_BITS + 1));
         for _ in 0..TRIES {
             let (slot, seen) = choose(ways, tag);
             let own = seen & TAG == tag;
-            // A clock that stepped back must not lock anybody out.
-            let full = if own { (seen >> TAG_BITS).clamp(now, now + self.whole) } else { now };
-            let after = full + self.each;
-            if after > now + self.whole {
+            // A clock that stepped back must not lock anybody out, nor a bucket that was larger.
+            let full = if own { (seen >> TAG_BITS).clamp(now, now + whole) } else { now };
+            let after = full + each;
+            if after > now + whole {
                 if own && seen >> TAG_BITS > full {
-                    // What was noted by the clock before it stepped back would hold until it is that late again.
+                    // What was noted before would hold until it is that late again.
                     let _noted_or_by_another =
                         slot.compare_exchange(seen, full << TAG_BITS | tag, Ordering::Relaxed, Ordering::Relaxed);
                 }
@@ -96,18 +112,21 @@ mod tests {
 
     const NOW: Ms = 1_735_689_600_000;
 
-    fn org() -> OrgId {
-        OrgId::new(7).expect("a number")
-    }
+    const RATE: PersonRate = PersonRate { per_second: 50, burst: 500 };
 
     fn admitted(pace: &Pace, person: u128, now: Ms, writes: usize) -> usize {
-        let person = Ucid::new(NOW, person.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
-        (0..writes).filter(|_| pace.admit(org(), person, now)).count()
+        admitted_of(pace, (pace.default_rate(), 7), person, now, writes)
+    }
+
+    fn admitted_of(pace: &Pace, (rate, org): (PersonRate, u64), person: u128, now: Ms, writes: usize) -> usize {
+        let (org, spread) = (OrgId::new(org).expect("a number"), 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        let person = Ucid::new(NOW, person.wrapping_mul(spread));
+        (0..writes).filter(|_| pace.admit(rate, org, person, now)).count()
     }
 
     #[test]
     fn a_person_takes_a_burst_and_then_so_many_a_second() {
-        let pace = Pace::new(50, 500);
+        let pace = Pace::new(RATE);
         assert_eq!(admitted(&pace, 1, NOW, 600), 500);
         assert_eq!(admitted(&pace, 1, NOW + 19, 5), 0);
         assert_eq!(admitted(&pace, 1, NOW + 20, 5), 1);
@@ -117,8 +136,30 @@ mod tests {
     }
 
     #[test]
+    fn each_organisation_has_its_rate_in_the_same_table() {
+        let pace = Pace::new(RATE);
+        let slow = PersonRate { per_second: 1, burst: 2 };
+        assert_eq!(admitted_of(&pace, (slow, 8), 1, NOW, 5), 2);
+        assert_eq!(admitted(&pace, 1, NOW, 600), 500);
+        assert_eq!(admitted_of(&pace, (slow, 8), 1, NOW + 999, 5), 0);
+        assert_eq!(admitted_of(&pace, (slow, 8), 1, NOW + 1_000, 5), 1);
+        let unlimited = PersonRate { per_second: 0, burst: 1 };
+        assert_eq!(admitted_of(&pace, (unlimited, 8), 1, NOW + 1_000, 900), 900);
+    }
+
+    #[test]
+    fn a_rate_changes_under_way() {
+        let pace = Pace::new(RATE);
+        let slow = PersonRate { per_second: 1, burst: 300 };
+        assert_eq!(admitted_of(&pace, (slow, 7), 1, NOW, 400), 300, "five minutes' worth");
+        assert_eq!(admitted(&pace, 1, NOW, 5), 0, "what was taken stays taken");
+        assert_eq!(admitted(&pace, 1, NOW + 1_000, 100), 50, "but fills as fast as is now allowed");
+        assert_eq!(admitted_of(&pace, (slow, 7), 1, NOW + 1_000, 400), 290);
+    }
+
+    #[test]
     fn a_clock_that_steps_back_locks_nobody_out() {
-        let pace = Pace::new(50, 500);
+        let pace = Pace::new(RATE);
         assert_eq!(admitted(&pace, 1, NOW, 500), 500);
         assert_eq!(admitted(&pace, 1, NOW - 3_600_000, 5), 0);
         assert_eq!(admitted(&pace, 1, NOW - 3_599_980, 5), 1);
@@ -126,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_busy_person_is_remembered_among_any_number_of_others() {
-        let pace = Pace::new(50, 500);
+        let pace = Pace::new(RATE);
         assert_eq!(admitted(&pace, 0, NOW, 500), 500);
         for other in 1..200_000 {
             assert_eq!(admitted(&pace, other, NOW, 1), 1);

@@ -1,7 +1,7 @@
 //! What a write asks for, already checked for form: which attributes, preferences and consents are said to be what.
 
 use crate::catalogue::Catalogue;
-use crate::error::{Code, Error, Fault};
+use crate::error::{Code, Error, Fault, step};
 use crate::profile::attribute::Said;
 use std::collections::BTreeMap;
 
@@ -76,9 +76,8 @@ fn spread(name: &str, said: GroupPatch, catalogue: &Catalogue) -> Vec<Spread> {
 
 /// Where an attribute stands in the body of a write.
 pub(crate) fn pointer(group: &str, member: &str) -> String {
-    let escape = |name: &str| name.replace('~', "~0").replace('/', "~1");
-    let path = format!("/upsert/profile/{}", escape(group));
-    if group == member { path } else { format!("{path}/{}", escape(member)) }
+    let path = format!("/upsert/profile{}", step(group));
+    if group == member { path } else { path + &step(member) }
 }
 
 /// A preference's name as it is kept: lower case, every run of other characters one `_`.

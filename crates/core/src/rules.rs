@@ -3,6 +3,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::id::Identifier;
+use crate::org::PersonLimits;
 use crate::strategy::{Mode, Rule, Strategy};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Rules {
     pub blocked: Arc<Blocklist>,
     /// Days after which a profile that nothing was heard of is erased; `None`: never.
     pub profile_ttl_days: Option<u32>,
+    /// How fast one person may be written to.
+    pub person: PersonLimits,
 }
 
 /// The renderer's own version: raised when answers would look different for the same row.
@@ -33,6 +36,7 @@ impl Default for Rules {
             catalogue_version: 0,
             blocked: Arc::default(),
             profile_ttl_days: None,
+            person: PersonLimits::DEFAULT,
         }
     }
 }

@@ -10,7 +10,7 @@ use onefold_core::id::OrgId;
 use onefold_core::limits;
 use onefold_core::org::{KeyId, Org, OrgLimits, Scope, Scopes, WriteAnswer};
 use onefold_core::service::Service;
-use onefold_core::service::keys::{KeyFacts, NewKey, PREFIX, ShownKey};
+use onefold_core::service::keys::{KeyFacts, KeyPatch, NewKey, PREFIX, ShownKey};
 use onefold_core::service::orgs::{NewOrg, OrgPatch};
 use onefold_core::time::{Clock, Entropy, Ms};
 use onefold_engines::Memory;
@@ -227,6 +227,7 @@ async fn a_revoked_or_expired_key_opens_nothing_and_stays_listed() {
 
     for key in [revoked.key.id, brief.key.id] {
         assert_eq!(code(bench.service.rotate_key(org, key, 0).await), Some(Code::KeyEnded));
+        assert_eq!(code(bench.service.patch_key(org, key, &KeyPatch::default()).await), Some(Code::KeyEnded));
     }
     let listed = bench.service.keys(org, None, 10).await.unwrap().items;
     assert_eq!(listed.iter().map(|key| key.id).collect::<Vec<_>>(), [revoked.key.id, brief.key.id]);
@@ -240,6 +241,7 @@ async fn keys_of_another_organisation_are_unknown() {
     let key = bench.key(mine).await.key.id;
     assert_eq!(code(bench.service.revoke_key(other, key).await), Some(Code::KeyUnknown));
     assert_eq!(code(bench.service.rotate_key(other, key, 0).await), Some(Code::KeyUnknown));
+    assert_eq!(code(bench.service.patch_key(other, key, &KeyPatch::default()).await), Some(Code::KeyUnknown));
     assert!(bench.service.keys(other, None, 10).await.unwrap().items.is_empty());
     let nobody = OrgId::new(99).unwrap();
     assert_eq!(code(bench.service.create_key(nobody, new_key("x")).await), Some(Code::OrgUnknown));

@@ -6,7 +6,7 @@
 use onefold::limit::{Limiter, Ticks};
 use onefold_core::id::{OrgId, Ucid};
 use onefold_core::org::{KeyId, KeyRate, OrgLimits};
-use onefold_core::pace::Pace;
+use onefold_core::pace::{Pace, PersonRate};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ fn main() {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let limiter = Limiter::default();
     let org = |number| OrgId::new(number).unwrap();
-    let most = OrgLimits { per_second: 100_000_000, per_minute: 4_000_000_000, ids_per_fetch: 5 };
+    let most = OrgLimits { per_second: 100_000_000, per_minute: 4_000_000_000, ..OrgLimits::default() };
     let rate = KeyRate { per_second: 100_000_000, per_minute: 4_000_000_000 };
     let two = limiter.pace((org(1), most), (KeyId::from_u128(1), None));
     let four = limiter.pace((org(1), most), (KeyId::from_u128(1), Some(rate)));
@@ -27,12 +27,13 @@ fn main() {
     report("the same, all threads at one organisation", threads, |_| _ = black_box(four.take(now())));
     let refusing = limiter.pace((org(2), OrgLimits { per_second: 1, ..most }), (KeyId::from_u128(2), None));
     report("refused", 1, |_| _ = black_box(refusing.take(Ticks::of(Duration::ZERO))));
-    let people = Pace::new(50, 500);
+    let rate = PersonRate { per_second: 50, burst: 500 };
+    let people = Pace::new(rate);
     let person = |number: u32| {
         Ucid::new(1_735_689_600_000, u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
     };
     report("one of a million people", threads, |call| {
-        black_box(people.admit(org(1), person(call % 1_000_000), 1_735_689_600_000 + u64::from(call / 64)));
+        black_box(people.admit(rate, org(1), person(call % 1_000_000), 1_735_689_600_000 + u64::from(call / 64)));
     });
 }
 

@@ -36,7 +36,7 @@ pub type Recorded = (Option<OrgId>, Act);
 impl Slot {
     /// Whether a call is to be recorded.
     pub fn is_for(method: &Method, path: &str) -> bool {
-        method != Method::GET && (path.starts_with("/admin/") || RECORDED.contains(&path))
+        !matches!(*method, Method::GET | Method::HEAD) && (path.starts_with("/admin/") || RECORDED.contains(&path))
     }
 
     /// What is to be recorded of a call that is answered so, if its beginning was.
@@ -114,16 +114,25 @@ pub struct Failures([Tally; REFUSALS.len()]);
 #[derive(Default)]
 struct Tally {
     count: AtomicU64,
-    /// The last request.
+    /// The last request; none if it was a handshake.
     last: Mutex<Option<RequestId>>,
 }
 
 impl Failures {
     /// Counts a problem, if it is one of those.
     pub fn note(&self, code: Code, id: &RequestId) {
+        self.count(code, Some(id));
+    }
+
+    /// Counts a handshake that was refused for want of a good certificate: there is no request yet.
+    pub fn note_handshake(&self) {
+        self.count(ServerCode::AuthCertificate.into(), None);
+    }
+
+    fn count(&self, code: Code, id: Option<&RequestId>) {
         let Some(at) = REFUSALS.iter().position(|refusal| Code::from(*refusal) == code) else { return };
         self.0[at].count.fetch_add(1, Ordering::Relaxed);
-        *self.0[at].last.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
+        *self.0[at].last.lock().unwrap_or_else(PoisonError::into_inner) = id.cloned();
     }
 
     /// Writes what was counted: an entry for each sort, in the server's own log.
@@ -181,7 +190,7 @@ mod tests {
 
     #[test]
     fn reads_are_not_recorded() {
-        assert!(!Slot::is_for(&Method::GET, "/admin/v1/orgs"));
+        assert!(!Slot::is_for(&Method::GET, "/admin/v1/orgs") && !Slot::is_for(&Method::HEAD, "/admin/v1/orgs"));
         assert!(!Slot::is_for(&Method::POST, "/cdp/v1/users"));
         assert!(Slot::is_for(&Method::POST, "/cdp/v1/users/_delete"));
         assert!(Slot::is_for(&Method::PATCH, "/admin/v1/orgs/7"));

@@ -117,7 +117,7 @@ impl Front {
             log_problem(&problem, &id, route, trace);
             self.app.failures.note(problem.code(), &id);
             write_problem(&mut response, &problem, &id);
-            self.say_pace(&problem, &mut response);
+            self.say_pace(&problem, note, &mut response);
         }
         if is_worth_compressing(&response) {
             response = compressed(response, accepted).await;
@@ -138,7 +138,7 @@ impl Front {
         tracing::debug!(
             request_id = id.as_str(),
             trace_id = trace.map(display),
-            %method,
+            method = traces::method_of(&method),
             route,
             status = response.status().as_u16(),
             micros = took.as_micros() as u64,
@@ -242,11 +242,12 @@ impl Front {
     }
 
     /// A write that its person's limit refused says so as the limits of callers do.
-    fn say_pace(&self, problem: &Problem, response: &mut Response) {
+    fn say_pace(&self, problem: &Problem, note: &Note, response: &mut Response) {
         if problem.code() == onefold_core::error::Code::PersonTooFast.into() {
             self.app.metrics.limited(limit::PERSON);
-            let limits = &self.app.config.limits;
-            limit::person_headers(limits.person_per_second, limits.person_burst, response.headers_mut());
+            let default = self.app.config.limits.person();
+            let rate = note.key().map_or(default, |key| key.rules.person.over(default));
+            limit::person_headers(rate, response.headers_mut());
         }
     }
 

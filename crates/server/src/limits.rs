@@ -132,6 +132,9 @@ const _: () = assert!(KEYS_SEEN * 2 <= BUCKETS, "whoever is known has their buck
 const _: () = assert!(SPANS_AT_ONCE <= SPANS_WAITING);
 const _: () = assert!(PROFILE_SHOWN_BYTES <= BODY_BYTES, "what a profile may hold can be sent at once");
 
+/// Connections that wait for being accepted; the system may allow fewer (`net.core.somaxconn`).
+pub const BACKLOG: u32 = 4_096;
+
 /// How long the queues are looked at before more or fewer calls are refused for them.
 pub const OVERLOAD_INTERVAL: Duration = Duration::from_millis(100);
 

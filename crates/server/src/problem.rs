@@ -17,6 +17,9 @@ const PAGES: &str = "https://onefold.dev/errors/";
 /// Seconds after which a caller may try again when we were too busy, or stop.
 const RETRY_AFTER_S: u16 = 1;
 
+/// What a caller without valid credentials is asked for (RFC 9110 section 11.6.1).
+const CHALLENGE: HeaderValue = HeaderValue::from_static("ApiKey realm=\"onefold\", Bearer realm=\"onefold\"");
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $retry:ident, $detail:literal;)*) => {
         /// Every code of the server's own; those of the rules are in [`onefold_core::error::Code`]. Each is stable and has
@@ -334,8 +337,10 @@ impl IntoResponse for Problem {
         let mut response = self.0.status.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
+        match self.0.status {
+            StatusCode::SERVICE_UNAVAILABLE => _ = headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into()),
+            StatusCode::UNAUTHORIZED => _ = headers.insert(header::WWW_AUTHENTICATE, CHALLENGE),
+            _ => {}
         }
         response.extensions_mut().insert(self);
         response

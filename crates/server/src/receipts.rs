@@ -3,6 +3,10 @@
 //! The key is made at the first start and kept in the data directory as `receipts.key`, mode 0600, with the public keys
 //! of those before it; or it is what `ONEFOLD_RECEIPT_KEY` holds. A receipt is signed when it is asked for, by the key
 //! that then is the present one.
+//!
+//! Every key is in the deletion log before it signs anything, so that a restored backup, which knows nothing of the keys
+//! made since, can go on verifying what they signed. It then signs with a new key: the one it knows may have been replaced
+//! because it leaked.
 
 use crate::backup::write::Enclosed;
 use crate::hex::{hex, unhex};
@@ -38,11 +42,22 @@ struct KeyRing {
     made_at: Ms,
     /// The newest first.
     old: Vec<PublicKey>,
+    /// Whether the deletion log knows the key.
+    #[serde(default)]
+    logged: bool,
+}
+
+/// A key that is to be the next one.
+pub struct Drawn {
+    seed: String,
+    made_at: Ms,
+    /// Its public half.
+    pub public: PublicKey,
 }
 
 impl KeyRing {
     fn fresh(entropy: &dyn Entropy, now: Ms, old: Vec<PublicKey>) -> Self {
-        Self { seed: format!("{:032x}{:032x}", entropy.bits(), entropy.bits()), made_at: now, old }
+        Self { seed: format!("{:032x}{:032x}", entropy.bits(), entropy.bits()), made_at: now, old, logged: false }
     }
 
     fn read(text: &[u8]) -> Result<Self, String> {
@@ -78,7 +93,7 @@ impl Receipts {
     /// With the key of the environment or of the data directory; makes one if there is none.
     pub fn find_or_make(data: Option<&Path>, entropy: &dyn Entropy, now: Ms) -> Result<Self, String> {
         if let Some(seed) = std::env::var(VARIABLE).ok().filter(|seed| !seed.is_empty()) {
-            let ring = KeyRing { seed, made_at: 0, old: Vec::new() };
+            let ring = KeyRing { seed, made_at: 0, old: Vec::new(), logged: false };
             ring.pair().map_err(|_| format!("{VARIABLE} must hold 64 hexadecimal digits"))?;
             return Ok(Self { file: None, in_environment: true, ring: Mutex::new(ring) });
         }
@@ -130,19 +145,62 @@ impl Receipts {
         Ok(SignedReceipt { receipt, signature })
     }
 
-    /// Puts a new key in place of the present one, of which the public half stays, and gives the id of the new one.
-    pub fn rotate(&self, entropy: &dyn Entropy, now: Ms) -> Result<String, String> {
+    /// Draws a key that may take the place of the present one.
+    pub fn draw(&self, entropy: &dyn Entropy, now: Ms) -> Result<Drawn, String> {
+        let fresh = KeyRing::fresh(entropy, now, Vec::new());
+        Ok(Drawn { public: fresh.public()?, seed: fresh.seed, made_at: fresh.made_at })
+    }
+
+    /// Puts a key in place of the present one, of which the public half stays, and gives the id of the new one. `logged`:
+    /// the deletion log knows it.
+    pub fn replace(&self, drawn: Drawn, logged: bool) -> Result<String, String> {
         let mut ring = self.ring();
-        let mut old = vec![PublicKey { retired_at: Some(now), ..ring.public()? }];
-        old.extend(ring.old.iter().cloned());
-        old.truncate(limits::RECEIPT_KEYS);
-        let next = KeyRing::fresh(entropy, now, old);
+        let Drawn { seed, made_at, public } = drawn;
+        let next = KeyRing { seed, made_at, old: ring.retired(made_at)?, logged };
         if let Some(path) = &self.file {
             save(path, &next)?;
         }
         *ring = next;
-        Ok(ring.public()?.key_id)
+        Ok(public.key_id)
     }
+
+    /// The present key, if it is kept in a file and the deletion log does not know it yet.
+    pub fn unlogged(&self) -> Result<Option<PublicKey>, String> {
+        let ring = self.ring();
+        if self.file.is_none() || ring.logged { Ok(None) } else { ring.public().map(Some) }
+    }
+
+    /// The deletion log knows the present key.
+    pub fn is_logged(&self) -> Result<(), String> {
+        let mut ring = self.ring();
+        ring.logged = true;
+        self.file.as_ref().map_or(Ok(()), |path| save(path, &ring))
+    }
+}
+
+impl KeyRing {
+    /// All public keys, where the present one ends now.
+    fn retired(&self, now: Ms) -> Result<Vec<PublicKey>, String> {
+        let mut old = vec![PublicKey { retired_at: Some(now), ..self.public()? }];
+        old.extend(self.old.iter().cloned());
+        old.truncate(limits::RECEIPT_KEYS);
+        Ok(old)
+    }
+}
+
+/// The file of a backup, where keys were made after it, oldest first: those can verify too, and a new one signs. `None`
+/// where none were.
+pub fn restored(file: &[u8], made: &[PublicKey], entropy: &dyn Entropy, now: Ms) -> Result<Option<String>, String> {
+    let ring = KeyRing::read(file)?;
+    let mut old = ring.retired(now)?;
+    let later = made.iter().filter(|key| key.made_at > ring.made_at && old.iter().all(|it| it.key_id != key.key_id));
+    let later: Vec<PublicKey> = later.map(|key| PublicKey { retired_at: Some(now), ..key.clone() }).collect();
+    if later.is_empty() {
+        return Ok(None);
+    }
+    old.splice(0..0, later.into_iter().rev());
+    old.truncate(limits::RECEIPT_KEYS);
+    serde_json::to_string(&KeyRing::fresh(entropy, now, old)).map(Some).map_err(|error| error.to_string())
 }
 
 fn save(path: &Path, ring: &KeyRing) -> Result<(), String> {
@@ -200,6 +258,33 @@ mod tests {
     }
 
     #[test]
+    fn a_restored_ring_verifies_what_later_keys_signed_and_signs_with_none_that_was_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let receipts = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 1).unwrap();
+        let kept = std::fs::read(dir.path().join(FILE)).unwrap();
+        let mut logged = vec![receipts.unlogged().unwrap().unwrap()];
+        receipts.is_logged().unwrap();
+        assert_eq!(receipts.unlogged().unwrap(), None);
+        assert_eq!(restored(&kept, &logged, &SystemEntropy, 9).unwrap(), None, "nothing came after it");
+        for now in [2, 3] {
+            let drawn = receipts.draw(&SystemEntropy, now).unwrap();
+            logged.push(drawn.public.clone());
+            receipts.replace(drawn, true).unwrap();
+        }
+        let signed = receipts.sign(receipt()).unwrap();
+        std::fs::write(dir.path().join(FILE), restored(&kept, &logged, &SystemEntropy, 9).unwrap().unwrap()).unwrap();
+        let after = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 10).unwrap();
+        let keys = after.public().unwrap();
+        let ids: Vec<&str> = keys.keys.iter().map(|key| &*key.key_id).collect();
+        let before: Vec<&str> = logged.iter().rev().map(|key| &*key.key_id).collect();
+        assert_eq!(ids[1..], before, "the newest first, after one that nobody has");
+        assert!(verify(&signed, &keys).is_ok());
+        assert_eq!(after.sign(receipt()).unwrap().receipt.key_id, ids[0]);
+        assert!(keys.keys[1..].iter().all(|key| key.retired_at == Some(9)));
+        assert!(after.unlogged().unwrap().is_some(), "the log does not know the new one yet");
+    }
+
+    #[test]
     fn the_signed_form_has_its_members_in_order() {
         let form = signed_form(&receipt()).unwrap();
         let sorted: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&form).unwrap();
@@ -227,7 +312,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let receipts = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 1).unwrap();
         let old = receipts.sign(receipt()).unwrap();
-        let id = receipts.rotate(&SystemEntropy, 2).unwrap();
+        let id = receipts.replace(receipts.draw(&SystemEntropy, 2).unwrap(), true).unwrap();
         let again = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 3).unwrap();
         let (new, keys) = (again.sign(receipt()).unwrap(), again.public().unwrap());
         assert_eq!((new.receipt.key_id == id, new.receipt.key_id == old.receipt.key_id), (true, false));

@@ -12,13 +12,15 @@ use std::path::Path;
 pub const VARIABLE: &str = "ONEFOLD_ROOT_KEY";
 /// The file that holds it, in the data directory.
 pub const FILE: &str = "root.key";
+/// Characters that one from the environment has at least.
+const CHARACTERS: usize = 16;
 /// What one that was made here begins with.
 const PREFIX: &str = "root_";
 
 /// The root key, if there is one. `data` is none where the engine keeps nothing.
 pub fn find(data: Option<&Path>) -> Result<Option<String>, String> {
     if let Some(key) = std::env::var(VARIABLE).ok().filter(|key| !key.is_empty()) {
-        return check(&key, VARIABLE).map(|()| Some(key));
+        return chosen(&key).map(|()| Some(key));
     }
     let Some(path) = data.map(|data| data.join(FILE)) else { return Ok(None) };
     match fs::read_to_string(&path) {
@@ -63,6 +65,15 @@ pub(crate) fn fuzz(text: &[u8]) {
     }
 }
 
+/// Whether a key that somebody chose is none that is soon guessed.
+fn chosen(key: &str) -> Result<(), String> {
+    check(key, VARIABLE)?;
+    let long = key.len() >= CHARACTERS;
+    long.then_some(()).ok_or_else(|| {
+        format!("{VARIABLE} must have at least {CHARACTERS} characters, or it is soon guessed; openssl rand -hex 32 makes one")
+    })
+}
+
 fn check(key: &str, place: &str) -> Result<(), String> {
     let fits = (1..=limits::API_KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     fits.then_some(()).ok_or_else(|| format!("{place} must hold 1 to 128 printable ASCII characters without spaces"))
@@ -81,4 +92,19 @@ pub(crate) fn keep(data: &Path, name: &str, key: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&part, &whole)?;
     File::open(data)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_key_is_none_that_is_soon_guessed() {
+        for short in ["short", "fifteen-letters"] {
+            let refused = chosen(short).unwrap_err();
+            assert!(refused.contains("at least 16 characters") && !refused.contains(short), "{refused}");
+        }
+        assert_eq!(chosen("sixteen-letters!"), Ok(()));
+        assert!(chosen("sixteen letters, and spaces").unwrap_err().contains("without spaces"));
+    }
 }

@@ -28,7 +28,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
@@ -89,6 +89,7 @@ pub async fn open(config: &Config) -> Result<Opened, StartError> {
     };
     let fresh = Uuid::from_u128(service.entropy().bits()).to_string();
     let log = DeletionLog::open(&path, &deployment(&service), &fresh)?;
+    config.engine.data().map_or(Ok(()), |data| log.go_on_beside(data))?;
     let service = service.with_deletion_log(Arc::new(log.clone()));
     Ok(Opened { service, times, files: Some((store, log)) })
 }
@@ -121,6 +122,8 @@ pub async fn run(
     config: Config,
     serving: impl AsyncFnOnce(&App, Listening) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
+    // Before anything else: a signal that nobody handles ends the process.
+    let hangup = signal(SignalKind::hangup())?;
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
     let mailer = Mailer::new(&config.mail).map_err(StartError::Other)?;
     let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
@@ -129,19 +132,21 @@ pub async fn run(
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
+    if let (Some((_, log)), Some(key)) = (&files, receipts.unlogged().map_err(StartError::Other)?) {
+        log.append_key(&key).await.map_err(|error| StartError::Other(error.to_string()))?;
+        receipts.is_logged().map_err(StartError::Other)?;
+    }
     let embedded = files.as_ref().map(|(store, _)| store.clone());
     let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
     let backups = files.map(|(store, log)| Backups::new(store, log));
     let app = Arc::new(App { receipts, tokens, mailer, backups, ..App::new(service, config, &root) });
     app.metrics.watch(times, embedded);
+    app.metrics.watch_doors(&doors);
     if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
         let _ = app.traces.set(traces);
     }
     let stop = stop_signal()?;
-    let watcher = match doors.is_empty() {
-        true => None,
-        false => Some(tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms))?)),
-    };
+    let watcher = tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms), hangup));
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
     let sweeper = tokio::spawn(sweep(app.clone()));
     let (stop_recorder, recorder_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -161,7 +166,7 @@ pub async fn run(
     }
     drop(told);
     let served = server.await;
-    watcher.into_iter().chain(keys).for_each(|task| task.abort());
+    keys.into_iter().chain([watcher]).for_each(|task| task.abort());
     for task in [sweeper, queues, meter] {
         task.abort();
         let _ = task.await;
@@ -182,11 +187,11 @@ pub async fn run(
 
 /// Binds every port, so that a second server on one of them fails at once.
 async fn bind(plain: SocketAddr, doors: &[Arc<Door>]) -> Result<(Listening, Vec<Entrance>), StartError> {
-    let listener = listen(plain).await?;
+    let listener = listen(plain)?;
     let mut listening = Listening { plain: listener.local_addr()?, tls: None, mtls: None };
     let mut entrances = vec![(listener, None)];
     for door in doors {
-        let listener = listen(door.wanted()).await?;
+        let listener = listen(door.wanted())?;
         let address = Some(listener.local_addr()?);
         match door.kind() {
             tls::Kind::Tls => listening.tls = address,
@@ -197,8 +202,16 @@ async fn bind(plain: SocketAddr, doors: &[Arc<Door>]) -> Result<(Listening, Vec<
     Ok((listening, entrances))
 }
 
-async fn listen(wanted: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))
+fn listen(wanted: SocketAddr) -> Result<TcpListener, StartError> {
+    let listening = || {
+        let socket = if wanted.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // As the standard library does, so that a restart need not wait for the ends of old connections.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(wanted)?;
+        socket.listen(crate::limits::BACKLOG)
+    };
+    listening().map_err(|error| StartError::Listen(wanted, error))
 }
 
 impl Engine {

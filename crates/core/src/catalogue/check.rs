@@ -1,7 +1,7 @@
 //! What a catalogue may say: every fault of one, with a pointer into it.
 
 use super::definition::{Definition, Form, KindEntry, Writing};
-use crate::error::Fault;
+use crate::error::{Fault, step};
 use crate::id::{BadName, check_kind, check_name};
 use crate::limits;
 use std::collections::BTreeMap;
@@ -16,12 +16,16 @@ pub(super) fn faults(definition: &Definition) -> Vec<Fault> {
     faults.0
 }
 
+/// Which step of a path is the number of an item, in paths that long; the rest are names.
+const INDEX: usize = 3;
+
 #[derive(Default)]
 struct Faults(Vec<Fault>);
 
 impl Faults {
     fn add(&mut self, path: &[&str], detail: &'static str) {
-        let pointer = path.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect();
+        let one = |(place, name): (usize, &&str)| if place == INDEX { format!("/{name}") } else { step(name) };
+        let pointer = path.iter().enumerate().map(one).collect();
         self.0.push(Fault { pointer, detail: detail.into() });
     }
 

@@ -330,8 +330,8 @@ fn all_other_faults_are_found_too() {
         "/attributes/$x",
         "/attributes/a~1b~0c/group",
         "/groups/_g",
-        "/consents/c\n",
-        "/consents/c\n/ttlDays",
+        "/consents/…",
+        "/consents/…/ttlDays",
         "/consents/d/ttlDays",
     ];
     assert_eq!(found, wanted);

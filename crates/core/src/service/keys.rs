@@ -1,4 +1,4 @@
-//! API keys: make, list, rotate, revoke, look up (contract section 2).
+//! API keys: make, list, change, rotate, revoke, look up (contract section 2).
 //!
 //! Two kinds of row. `OrgKey` is the key as its organisation lists it, and the truth: which hashes open it, until when,
 //! whether it is revoked. `ApiKey` only leads from a secret's hash to that row. So a key that works is always listed,
@@ -32,6 +32,35 @@ pub struct NewKey {
     pub expires: Option<Ms>,
     /// How much it may call.
     pub rate: Option<KeyRate>,
+}
+
+/// What shall change of a key; the rest stays. Whoever fills it in has checked the bounds that [`OrgKey`] names.
+#[derive(Clone, Debug, Default)]
+pub struct KeyPatch {
+    /// Another name.
+    pub name: Option<Box<str>>,
+    /// Another limit of how much it may call; `Some(None)`: none.
+    pub rate: Option<Option<RatePatch>>,
+}
+
+/// What shall change of how much a key may call; the rest stays. 0 means no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RatePatch {
+    /// Requests a second.
+    pub per_second: Option<u32>,
+    /// Requests a minute.
+    pub per_minute: Option<u32>,
+}
+
+impl RatePatch {
+    /// What it then is, where it was this.
+    pub fn over(self, before: Option<KeyRate>) -> KeyRate {
+        let before = before.unwrap_or(KeyRate { per_second: 0, per_minute: 0 });
+        KeyRate {
+            per_second: self.per_second.unwrap_or(before.per_second),
+            per_minute: self.per_minute.unwrap_or(before.per_minute),
+        }
+    }
 }
 
 /// A key with its secret: the only time that the secret is shown.
@@ -139,6 +168,26 @@ impl Service {
         let after = after.map(|id| Sort::from_iter(id.as_u128().to_be_bytes()));
         let rows = self.records.scan(&tables::org_keys(org), after.as_ref(), limit + 1).await?;
         Ok(Page::new(rows.into_iter().map(|(_, key)| key).collect(), limit))
+    }
+
+    /// Changes a key and answers with what it then is. [`Code::KeyUnknown`]; [`Code::KeyEnded`] if it is revoked or
+    /// expired.
+    pub async fn patch_key(&self, org: OrgId, id: KeyId, patch: &KeyPatch) -> Result<OrgKey, Error> {
+        let now = self.clock.now();
+        self.records
+            .modify(&tables::org_key(org, id.as_u128()), |found: Option<OrgKey>| {
+                let before = found.ok_or(Code::KeyUnknown)?;
+                if !before.in_force(now) {
+                    return Err(Code::KeyEnded.into());
+                }
+                let after = OrgKey {
+                    name: patch.name.clone().unwrap_or_else(|| before.name.clone()),
+                    rate: patch.rate.map_or(before.rate, |rate| rate.map(|rate| rate.over(before.rate))),
+                    ..before.clone()
+                };
+                Ok(((after != before).then(|| after.clone()), after))
+            })
+            .await
     }
 
     /// Gives a key a new secret; the present ones stay valid for `overlap` milliseconds more, or as long as an earlier

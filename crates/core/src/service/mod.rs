@@ -33,7 +33,7 @@ use crate::defect::Defect;
 use crate::error::Error;
 use crate::gone::DeletionLog;
 use crate::id::{OrgId, Region};
-use crate::pace::Pace;
+use crate::pace::{Pace, PersonRate};
 use crate::records::{Record, Records};
 use crate::rules::Rules;
 use crate::store::Store;
@@ -51,7 +51,7 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) secret: RowSecret,
-    /// How fast one person may be written to; `None`: as fast as may be.
+    /// How fast one person may be written to; `None`: as fast as may be, whatever their organisation says.
     pub(crate) pace: Option<Arc<Pace>>,
     /// Where deletions are written down beside the store.
     pub(crate) log: Option<Arc<dyn DeletionLog>>,
@@ -102,9 +102,10 @@ impl Service {
         })
     }
 
-    /// The same service with a limit of how fast one person may be written to.
-    pub fn with_pace(self, pace: Option<Pace>) -> Self {
-        Self { pace: pace.map(Arc::new), ..self }
+    /// The same service with a limit of how fast one person may be written to: this one, unless their organisation has
+    /// its own.
+    pub fn with_pace(self, default: PersonRate) -> Self {
+        Self { pace: Some(Arc::new(Pace::new(default))), ..self }
     }
 
     /// The same service, which acknowledges no deletion that is not in this log.

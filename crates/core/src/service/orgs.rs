@@ -36,6 +36,10 @@ pub struct OrgPatch {
     pub per_minute: Option<u32>,
     /// Another limit of values in one search.
     pub ids_per_fetch: Option<u16>,
+    /// Another limit of writes of one person a second; `Some(None)`: as everywhere on this server.
+    pub person_per_second: Option<Option<u32>>,
+    /// Another limit of writes of one person at once; `Some(None)`: as everywhere on this server.
+    pub person_burst: Option<Option<u32>>,
     /// Another answer to writes.
     pub write_answer: Option<WriteAnswer>,
     /// Another address of the administrator; `Some(None)`: none.
@@ -56,6 +60,8 @@ impl OrgPatch {
         set(&mut org.limits.per_second, &self.per_second);
         set(&mut org.limits.per_minute, &self.per_minute);
         set(&mut org.limits.ids_per_fetch, &self.ids_per_fetch);
+        set(&mut org.limits.person.per_second, &self.person_per_second);
+        set(&mut org.limits.person.burst, &self.person_burst);
         set(&mut org.write_answer, &self.write_answer);
         set(&mut org.profile_ttl_days, &self.profile_ttl_days);
         set(&mut org.admin_email, &self.admin_email);

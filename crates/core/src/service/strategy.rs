@@ -107,12 +107,15 @@ impl Service {
         let catalogue = self.catalogue(org).await?;
         let BlockedValues { values, patterns } = self.blocked_values(org).await?;
         let blocked = Blocklist::new(values, &patterns).unwrap_or_default();
+        let strategy = self.strategy(org).await?;
+        let org = self.find_org(org).await?;
         Ok(Rules {
-            strategy: self.strategy(org).await?,
+            strategy,
             catalogue: catalogue.catalogue,
             catalogue_version: catalogue.version,
             blocked: Arc::new(blocked),
-            profile_ttl_days: self.find_org(org).await?.and_then(|org| org.profile_ttl_days),
+            profile_ttl_days: org.as_ref().and_then(|org| org.profile_ttl_days),
+            person: org.map(|org| org.limits.person).unwrap_or_default(),
         })
     }
 }

@@ -186,10 +186,10 @@ impl Tenant<'_> {
         if lifted { Ok(()) } else { Err(Code::SuppressionUnknown.into()) }
     }
 
-    /// Lets an identifier be written again in a region, by its value in whatever writing: all of them are lifted. Whether
-    /// it was suppressed.
-    pub async fn lift_suppression_of(&self, region: Region, identifier: &Identifier) -> Result<bool, Error> {
-        let (identity, mut lifted) = (self.identity(region), false);
+    /// Lets an identifier be written again in a region, by its value in whatever writing: all of them are lifted. What
+    /// was lifted, by what the list of suppressions calls it.
+    pub async fn lift_suppression_of(&self, region: Region, identifier: &Identifier) -> Result<Vec<RowHash>, Error> {
+        let (identity, mut all) = (self.identity(region), Vec::new());
         // Under its own name too: whoever lifts clears the aliases first, and may have died then.
         let mut names = BTreeSet::from([identity.hash(&self.rules().canonical(identifier))]);
         let writings: Vec<RowHash> = self.rules().expand(identifier).iter().map(|one| identity.hash(one)).collect();
@@ -202,12 +202,13 @@ impl Tenant<'_> {
             names.extend(identity.alias(*hash).await?.1.suppressed);
         }
         for same in names {
-            lifted |= identity.lift_listed(same).await?;
+            let mut lifted = identity.lift_listed(same).await?;
             for hash in &writings {
                 lifted |= identity.unsuppress(*hash, same, false).await?;
             }
+            all.extend(lifted.then_some(same));
         }
-        Ok(lifted)
+        Ok(all)
     }
 }
 

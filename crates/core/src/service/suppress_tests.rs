@@ -53,7 +53,7 @@ impl World {
 
     fn lifts(&self, identifier: &str) -> bool {
         let identifier = record(&[identifier]).identifiers.remove(0);
-        ready(self.tenant().lift_suppression_of(region(), &identifier)).unwrap()
+        !ready(self.tenant().lift_suppression_of(region(), &identifier)).unwrap().is_empty()
     }
 
     fn sweeps(&self, after: u64) {

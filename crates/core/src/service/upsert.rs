@@ -280,7 +280,8 @@ impl Upsert<'_> {
         let service = self.identity.service;
         let (Some(pace), Some(person), false) = (&service.pace, look.person(), self.paced) else { return Ok(()) };
         self.paced = true;
-        let admitted = pace.admit(self.identity.org, person.ucid, service.clock.now());
+        let rate = self.identity.rules.person.over(pace.default_rate());
+        let admitted = pace.admit(rate, self.identity.org, person.ucid, service.clock.now());
         if admitted { Ok(()) } else { Err(Code::PersonTooFast.into()) }
     }
 

@@ -205,6 +205,11 @@ impl Directory {
         sync_dir(&self.path)
     }
 
+    /// Bytes that the rows' files take up on the disk, as `du` counts them: journals are long and hollow.
+    pub(super) fn disk_bytes(&self) -> io::Result<u64> {
+        taken_up(&self.path.join(self.current()?))
+    }
+
     /// The name of the folder that holds the rows.
     fn current(&self) -> io::Result<String> {
         let text = match fs::read_to_string(self.path.join(CURRENT)) {
@@ -410,6 +415,21 @@ fn make_file(path: &Path) -> io::Result<File> {
 /// Makes the names in a directory durable. Elsewhere than on Unix a directory cannot be opened, nor need it be.
 fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// A file may go while it is looked at.
+fn taken_up(path: &Path) -> io::Result<u64> {
+    let about = match fs::symlink_metadata(path) {
+        Err(error) if is_missing(&error) => return Ok(0),
+        about => about?,
+    };
+    if !about.is_dir() {
+        #[cfg(unix)]
+        return Ok(std::os::unix::fs::MetadataExt::blocks(&about) * 512);
+        #[cfg(not(unix))]
+        return Ok(about.len());
+    }
+    fs::read_dir(path)?.map(|entry| taken_up(&entry?.path())).sum()
 }
 
 /// Bytes that this process may still write to the disk of a path; all there could be where it cannot be told.

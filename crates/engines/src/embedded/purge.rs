@@ -25,6 +25,10 @@ use tokio::sync::oneshot;
 /// Rows that the committer copies at a time: about a millisecond, for which writers wait.
 const COPY_ROWS: usize = 64;
 
+/// Bytes that a copy takes up for a while beside what it copies, at most: its journals, which fjall keeps to 512 MiB,
+/// and the trees that it sorts into others.
+const COPY_BYTES: u64 = 1 << 30;
+
 /// For how long a purge waits for readers of the old files. They read for moments; a check of all rows may take long.
 const READERS: Duration = Duration::from_secs(60);
 
@@ -56,9 +60,9 @@ pub(super) enum Step {
 pub struct Purged {
     /// Rows that were copied.
     pub rows: u64,
-    /// Bytes in files before.
+    /// Bytes that the files took up on the disk before.
     pub before: u64,
-    /// Bytes in files after.
+    /// Bytes that they take up after it.
     pub after: u64,
 }
 
@@ -225,8 +229,9 @@ impl Embedded {
             return Err(PurgeError::StillRead);
         }
         let trees = self.trees()?;
-        let before = trees.bytes();
-        let (free, needed) = (self.health.free_bytes(), before.saturating_add(self.reserve_bytes));
+        let before = trees.directory().disk_bytes().map_err(write_error)?;
+        let needed = before.saturating_add(before.min(COPY_BYTES)).saturating_add(self.reserve_bytes);
+        let free = self.health.free_bytes();
         if free < needed {
             return Err(PurgeError::NoRoom { free, needed });
         }
@@ -242,7 +247,8 @@ impl Embedded {
         };
         *earlier = self.step(Step::Switch)??;
         self.take_away(&earlier)?;
-        Ok(Purged { rows, before, after: self.trees()?.bytes() })
+        let after = self.trees()?.directory().disk_bytes().map_err(write_error)?;
+        Ok(Purged { rows, before, after })
     }
 
     fn fill_next(&self, trees: &Trees) -> Result<u64, PurgeError> {

@@ -1,8 +1,9 @@
 //! From a bearer token to a caller (contract section 2).
 //!
 //! A token says what may be done and for which organisations; the header `orgId` says for which of them this call is.
-//! The scope is checked first, as for a key. An organisation that the token does not list and one that does not exist
-//! are refused alike, before anything is looked up of the first.
+//! The scope is checked first, as for a key: where the token is of the organisation by whoever lets the caller in, who
+//! counts the refusal, and here where it is of no organisation that the call could be counted for. An organisation that
+//! the token does not list and one that does not exist are refused alike, before anything is looked up of the first.
 
 use super::{Auth, Last, Seen, presented};
 use crate::app::App;
@@ -50,29 +51,30 @@ impl Auth {
             Refusal::Invalid(why) => refused(why),
             Refusal::NoKeys => ServerCode::AuthNoKeys.into(),
         })?;
-        if !presented::narrowed(parts, claims.scopes)?.has(needs) {
-            return Err(ServerCode::AuthScope.into());
-        }
-        let org = presented::org(parts)?;
-        if !claims.orgs.contains(&org) {
-            return Err(ServerCode::AuthOrg.into());
-        }
+        let has_scope = presented::narrowed(parts, claims.scopes)?.has(needs);
+        let refused_org = || Problem::from(if has_scope { ServerCode::AuthOrg } else { ServerCode::AuthScope });
+        let org = match presented::org(parts) {
+            Ok(org) if claims.orgs.contains(&org) => org,
+            Err(problem) if has_scope => return Err(problem),
+            _ => return Err(refused_org()),
+        };
         let hash = secret.hash(TOKEN, &[token.as_bytes(), &org.get().to_be_bytes()]);
         match self.seen.get(&hash).filter(|seen| self.is_fresh(seen)) {
             Some(seen) => Ok(seen),
-            None => self.look_up_org(app, tokens, claims, (org, hash)).await,
+            None => self.look_up_org(app, tokens, claims, (org, hash)).await?.ok_or_else(refused_org),
         }
     }
 
+    /// `None` if there is no such organisation.
     async fn look_up_org(
         &self,
         app: &App,
         tokens: &Tokens,
         claims: Claims,
         (org, hash): (OrgId, RowHash),
-    ) -> Result<Seen, Problem> {
+    ) -> Result<Option<Seen>, Problem> {
         let (read_at, changes) = (Instant::now(), self.changes.load(Ordering::SeqCst));
-        let org = app.service.find_org(org).await?.ok_or(ServerCode::AuthOrg)?;
+        let Some(org) = app.service.find_org(org).await? else { return Ok(None) };
         let rules = Arc::new(app.service.rules(org.id).await?);
         let id = holder(app.service.secret(), tokens, &claims, org.id);
         let known = Some(Arc::new(Key {
@@ -88,7 +90,7 @@ impl Auth {
         }));
         let seen = Seen { read_at, changes, known };
         self.seen.insert(hash, seen.clone());
-        Ok(seen)
+        Ok(Some(seen))
     }
 }
 

@@ -6,16 +6,19 @@
 use super::Header;
 use super::read::{Item, ReadError, Reader, verify};
 use super::write::Enclosed;
+use crate::deletion_log::Said;
 use crate::deletion_log::read::{LogError, Reader as LogReader};
+use crate::receipts;
 use crate::root_key::keep;
 use crate::system::{SystemClock, SystemEntropy};
+use onefold_api::receipts::PublicKey;
 use onefold_core::error::Error;
 use onefold_core::service::Service;
 use onefold_core::service::audit::{Act, Who};
 use onefold_core::service::replay::Again;
 use onefold_core::store::Row;
 use onefold_core::tables::Key;
-use onefold_core::time::Ms;
+use onefold_core::time::{Clock, Ms};
 use onefold_engines::embedded::{RestoreError, free_for_restore};
 use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
 use std::fs;
@@ -74,6 +77,10 @@ pub struct Restored {
     pub rows: u64,
     /// Lines of the deletion log that were gone by.
     pub deletions: u64,
+    /// When the last of them was written, and whether half a line came after it.
+    pub until: (Option<Ms>, bool),
+    /// Whether the key that signs receipts is a new one, since the one of the backup had been replaced.
+    pub new_receipt_key: bool,
     /// Why not all deletions are known, where that was accepted.
     pub missing: Option<String>,
     /// What the deletions came to.
@@ -85,6 +92,8 @@ pub struct Plan {
     wanted: Wanted,
     so_far: Restored,
     log: Log,
+    /// Keys of receipts that the log tells of, the oldest first.
+    keys: Vec<PublicKey>,
 }
 
 /// What there is of the deletion log.
@@ -102,7 +111,8 @@ pub fn plan(wanted: Wanted) -> Result<Plan, Failed> {
     if wanted.log.exists() && wanted.server_log.exists() && !is_same(&wanted.log, &wanted.server_log) {
         return Err(Failed::TwoLogs(wanted.server_log));
     }
-    let (deletions, wrong) = count(&wanted.log, &header);
+    let mut told = Told::default();
+    let wrong = told.read(&wanted.log, &header).err();
     let log = match &wrong {
         None => Log::Whole,
         // It must not be gone on with: a later restore would take it for whole.
@@ -113,30 +123,41 @@ pub fn plan(wanted: Wanted) -> Result<Plan, Failed> {
         Some(wrong) if !wanted.accept_missing => return Err(Failed::Deletions(wrong)),
         wrong => wrong.map(|wrong| wrong.to_string()),
     };
-    let so_far = Restored { header, rows, deletions, missing, again: Again::default() };
-    Ok(Plan { wanted, so_far, log })
+    let (deletions, until) = (told.deletions, (told.until, told.torn));
+    let again = Again::default();
+    let so_far = Restored { header, rows, deletions, until, new_receipt_key: false, missing, again };
+    Ok(Plan { wanted, so_far, log, keys: told.keys })
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// How many lines of a log can be gone by, and what is wrong with it.
-fn count(log: &Path, header: &Header) -> (u64, Option<LogError>) {
-    let mut reader = match LogReader::open(log) {
-        Ok(reader) => reader.looking_for(&header.deletions),
-        Err(error) => return (0, Some(error)),
-    };
-    if let Err(error) = reader.header.check_deployment(log, &header.deployment) {
-        return (0, Some(error));
-    }
-    let mut lines = 0;
-    loop {
-        match reader.next() {
-            Ok(Some(_)) => lines += 1,
-            Ok(None) => return (lines, reader.has_met().err()),
-            Err(error) => return (lines, Some(error)),
+/// What a log tells of.
+#[derive(Default)]
+struct Told {
+    deletions: u64,
+    until: Option<Ms>,
+    torn: bool,
+    keys: Vec<PublicKey>,
+}
+
+impl Told {
+    /// Reads as far as can be gone by; the error is what is wrong with the log.
+    fn read(&mut self, log: &Path, header: &Header) -> Result<(), LogError> {
+        let mut reader = LogReader::open(log)?.looking_for(&header.deletions);
+        reader.header.check_deployment(log, &header.deployment)?;
+        while let Some(said) = reader.next()? {
+            match said {
+                Said::Key(key) => self.keys.push(key),
+                Said::Gone(gone) => {
+                    self.deletions += 1;
+                    self.until = Some(gone.at());
+                }
+            }
         }
+        self.torn = reader.torn;
+        reader.has_met()
     }
 }
 
@@ -156,15 +177,25 @@ impl Plan {
             RestoreError::Open(error) => Failed::Directory(error),
             other => unfinished(other),
         })?;
+        let mut new_receipt_key = false;
         for file in &files {
             let text = String::from_utf8_lossy(&file.bytes);
-            keep(&self.wanted.data, file.name, text.trim_end()).map_err(unfinished)?;
+            let later = match file.name {
+                receipts::FILE => {
+                    let (entropy, now) = (&SystemEntropy, SystemClock.now());
+                    receipts::restored(&file.bytes, &self.keys, entropy, now).map_err(unfinished)?
+                }
+                _ => None,
+            };
+            new_receipt_key |= later.is_some();
+            keep(&self.wanted.data, file.name, later.as_deref().unwrap_or(text.trim_end())).map_err(unfinished)?;
         }
-        runtime.block_on(self.finish(Arc::new(store)))
+        let so_far = Restored { new_receipt_key, ..self.so_far };
+        runtime.block_on(Self { so_far, ..self }.finish(Arc::new(store)))
     }
 
     async fn finish(self, store: Arc<Embedded>) -> Result<Restored, Failed> {
-        let Plan { wanted, so_far: mut restored, log } = self;
+        let Plan { wanted, so_far: mut restored, log, .. } = self;
         let service = Service::open(store.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
         let service = service.await.map_err(unfinished)?;
         if deployment(&service) != restored.header.deployment {
@@ -203,8 +234,11 @@ fn next_row(reader: &mut Reader, files: &mut Vec<Enclosed>) -> Result<Option<(Ke
 async fn replay(service: &Service, log: &Path, lines: u64) -> Result<Again, Failed> {
     let mut reader = LogReader::open(log).map_err(unfinished)?;
     let mut all = Again::default();
-    for _ in 0..lines {
-        let Some(gone) = reader.next().map_err(unfinished)? else { break };
+    let mut left = lines;
+    while left > 0 {
+        let Some(said) = reader.next().map_err(unfinished)? else { break };
+        let Said::Gone(gone) = said else { continue };
+        left -= 1;
         let again = service.delete_again(&gone).await.map_err(unfinished)?;
         all.people += again.people;
         all.with_them += again.with_them;

@@ -7,6 +7,7 @@ use super::output::{Failure, Output, table};
 use clap::{Args, Subcommand};
 use http::Method;
 use onefold_api::admin::{AuditView, ChainView, ListView, OrgView};
+use onefold_core::time;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -116,9 +117,9 @@ fn unseen(client: &Client, org: Option<u64>, seen: &BTreeMap<String, u64>) -> Re
 
 fn cells(item: &AuditView) -> Vec<String> {
     let who = item.key_id.as_ref().map_or(item.who.clone(), |id| format!("{} {id}", item.who));
-    let times = if item.count == 1 { String::new() } else { format!("{} times", item.count) };
+    let times = if item.count > 1 { format!("{} times", item.count) } else { String::new() };
     let cells = [&item.what, &item.about, &item.outcome, &times, &item.request_id].map(String::clone);
-    [item.at.to_string(), who].into_iter().chain(cells).collect()
+    [time::utc(item.at), who].into_iter().chain(cells).collect()
 }
 
 fn rows(items: &[AuditView]) -> String {

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::files::{private, sync_name};
 use clap::Args;
 use http::Method;
+use onefold_core::time;
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -130,7 +131,7 @@ fn failure(failed: Failed) -> Failure {
 }
 
 fn report(restored: &Restored, data: &Path, only_looked: bool, output: Output) -> Result<(), Failure> {
-    let Restored { header, rows, deletions, missing, again } = restored;
+    let Restored { header, rows, deletions, until: (until, torn), new_receipt_key, missing, again } = restored;
     let mut text = match only_looked {
         true => format!("{rows} rows and {deletions} lines of the deletion log: all is well, and nothing was changed"),
         false => format!(
@@ -145,12 +146,24 @@ fn report(restored: &Restored, data: &Path, only_looked: bool, output: Output) -
             again.with_them
         );
     }
+    if let Some(until) = until {
+        text += &format!(
+            "\nthe last line of the deletion log is of {}: if people were deleted later, it is an older copy",
+            time::utc(*until)
+        );
+    }
+    if *torn {
+        text += "\nhalf a line at the end of the deletion log was left out: it was never acknowledged, unless the copy was cut";
+    }
+    if *new_receipt_key {
+        text += "\nreceipts are signed with a new key, since the one of the backup had been replaced; all of them can be verified";
+    }
     if let Some(missing) = missing {
         text += &format!("\nwarning: {missing}. Whoever was deleted since may be back");
     }
     let json = json!({
-        "data": data, "rows": rows, "madeAt": header.made_at, "restored": !only_looked,
-        "deletions": { "lines": deletions, "people": again.people, "withThem": again.with_them,
+        "data": data, "rows": rows, "madeAt": header.made_at, "restored": !only_looked, "newReceiptKey": new_receipt_key,
+        "deletions": { "lines": deletions, "people": again.people, "withThem": again.with_them, "until": until,
             "missing": missing.as_ref().map_or(Value::Null, |missing| missing.as_str().into()) },
     });
     output.done(&text, &json)

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use onefold_api::admin::ListView;
 use onefold_api::identity::{BlockedView, Blocklist, RefusedView};
+use onefold_core::time;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -27,12 +28,13 @@ enum BlockedCommand {
         org: u64,
     },
     /// Let a value name people again: by its id in the list, or by itself
+    #[command(group = lift::which())]
     Lift {
         /// The organisation
         #[arg(long, value_name = "N")]
         org: u64,
         /// Its id, as the list shows it
-        #[arg(long, value_name = "ID", required_unless_present = "value", conflicts_with = "value")]
+        #[arg(long, value_name = "ID")]
         id: Option<String>,
         /// The value itself, as KIND=VALUE
         #[arg(long, value_name = "KIND=VALUE", requires = "region")]
@@ -82,7 +84,7 @@ impl BlockedArgs {
 
 fn rows(items: &[BlockedView]) -> String {
     let row = |item: &BlockedView| {
-        let [at, profiles] = [item.blocked_at, item.profiles.into()].map(|number| number.to_string());
+        let (at, profiles) = (time::utc(item.blocked_at), item.profiles.to_string());
         vec![item.blocked_id.clone(), item.region.clone(), item.kind.clone(), profiles, at]
     };
     table(&["ID", "REGION", "KIND", "PROFILES", "BLOCKED AT"], &items.iter().map(row).collect::<Vec<_>>())
@@ -136,7 +138,7 @@ fn refusals(items: &[RefusedView]) -> String {
     let row = |item: &RefusedView| {
         let alone = item.left_alone.iter().map(|alone| format!("{} of {}", alone.kind, alone.ucid));
         let alone = alone.collect::<Vec<_>>().join(", ");
-        let at = item.at.to_string();
+        let at = time::utc(item.at);
         vec![at, item.region.clone(), item.reason.clone(), item.kinds.join(","), alone, item.source.clone()]
     };
     let head = ["AT", "REGION", "REASON", "KINDS", "LEFT ALONE", "SOURCE"];

@@ -9,6 +9,7 @@ use crate::tls::fingerprint;
 use clap::{Args, Subcommand};
 use http::Method;
 use onefold_api::admin::{CertificateBody, CertificateView, ListView};
+use onefold_core::time;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::json;
@@ -115,6 +116,6 @@ impl CertificateArgs {
 }
 
 fn rows(certificates: &[CertificateView]) -> String {
-    let row = |it: &CertificateView| vec![it.fingerprint.clone(), it.name.clone(), it.bound_at.to_string()];
+    let row = |it: &CertificateView| vec![it.fingerprint.clone(), it.name.clone(), time::utc(it.bound_at)];
     table(&["FINGERPRINT", "NAME", "BOUND AT"], &certificates.iter().map(row).collect::<Vec<_>>())
 }

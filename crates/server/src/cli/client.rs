@@ -27,6 +27,8 @@ pub(super) struct Client {
     host: String,
     port: u16,
     root_key: String,
+    /// The flags that a call takes which finds the same data directory.
+    flags: String,
 }
 
 impl Client {
@@ -41,8 +43,9 @@ impl Client {
         };
         let (host, port) = host_and_port(&url)?;
         let key = root_key::find(data).map_err(|error| Failure::new("cli.root_key", &error))?;
-        let root_key = key.ok_or_else(|| no_server(&host, port, "there is no root key yet"))?;
-        Ok(Self { host, port, root_key })
+        let flags = common.pasted();
+        let root_key = key.ok_or_else(|| no_server(&host, port, &flags, "there is no root key yet"))?;
+        Ok(Self { host, port, root_key, flags })
     }
 
     /// Asks, and reads the answer.
@@ -133,7 +136,7 @@ impl Client {
     async fn answer(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Incoming), Failure> {
         let host = self.host.trim_matches(['[', ']']);
         let stream = TcpStream::connect((host, self.port)).await;
-        let stream = stream.map_err(|error| no_server(&self.host, self.port, &error.to_string()))?;
+        let stream = stream.map_err(|error| no_server(&self.host, self.port, &self.flags, &error.to_string()))?;
         let strange = |_| self.strange();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(strange)?;
         tokio::spawn(connection);
@@ -156,10 +159,10 @@ impl Client {
     }
 }
 
-fn no_server(host: &str, port: u16, why: &str) -> Failure {
+fn no_server(host: &str, port: u16, flags: &str, why: &str) -> Failure {
     let program = program();
     let text = format!(
-        "no server is running at {host}:{port} ({why}).\nStart one with: {program} serve\n\
+        "no server is running at {host}:{port} ({why}).\nStart one with: {program} serve{flags}\n\
          or say where it is with --server URL, and where its data directory is with --data DIR."
     );
     Failure::new("cli.no_server", &text)

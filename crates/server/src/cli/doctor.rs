@@ -4,10 +4,13 @@
 use super::output::{Failure, Output, table};
 use crate::config::Config;
 use crate::{receipts, root_key};
-use onefold_engines::embedded::{Purged, TableCheck};
+use onefold_engines::embedded::{Purged, TableCheck, is_being_restored};
 use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
 use serde_json::{Value, json};
 use std::path::Path;
+
+/// What to do about damage.
+const RESTORE: &str = "Restore a backup of this directory; what is damaged is never served.";
 
 /// What may be asked of it.
 #[derive(Debug, clap::Args)]
@@ -23,7 +26,7 @@ pub(super) fn run(args: &DoctorArgs, config: &Config, output: Output) -> Result<
         return Err(Failure::new("doctor.no_directory", "the memory engine has no data directory to check"));
     };
     // Opening would make one.
-    if !data.join("FORMAT").exists() {
+    if !data.join("FORMAT").exists() && !is_being_restored(data) {
         let text = format!("{} is not a data directory of onefold; say which with --data DIR", data.display());
         return Err(Failure::new("doctor.no_directory", &text));
     }
@@ -64,12 +67,13 @@ fn report(found: &Found<'_>, output: Output) -> Result<(), Failure> {
     text.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
     text.push(match damaged {
         0 => "No damage found.".to_owned(),
-        n => format!("{n} damaged rows. Restore a backup of this directory; what is damaged is never served."),
+        1 => format!("1 damaged row. {RESTORE}"),
+        n => format!("{n} damaged rows. {RESTORE}"),
     });
     text.extend(found.purge_refused.then(|| "Not purged: the damaged rows would be lost for good.".to_owned()));
     text.extend(found.purged.map(|done| {
         format!(
-            "Purged: {} rows copied, {} bytes before, {} after; nothing deleted is left.",
+            "Purged: {} rows copied, {} bytes on the disk before, {} after; nothing deleted is left.",
             done.rows, done.before, done.after
         )
     }));

@@ -1,4 +1,4 @@
-//! `onefold key create|list|rotate|revoke|reads`.
+//! `onefold key create|list|update|rotate|revoke|reads`.
 
 mod reads;
 mod rotate;
@@ -9,7 +9,7 @@ use super::orgs::all;
 use super::output::{Failure, Output, table};
 use clap::{Args, Subcommand};
 use http::Method;
-use onefold_api::admin::{KeyBody, KeyView, ListView, RateLimit};
+use onefold_api::admin::{KeyBody, KeyPatchBody, KeyView, ListView, RateLimit, RateLimitPatchBody};
 use serde_json::json;
 
 #[derive(Debug, Args)]
@@ -49,6 +49,23 @@ enum KeyCommand {
         /// The organisation
         #[arg(long, value_name = "N")]
         org: u64,
+    },
+    /// Change one; what is not named stays
+    Update {
+        #[command(flatten)]
+        which: Which,
+        /// Another name; also the default source of what it writes from now on
+        #[arg(long)]
+        name: Option<String>,
+        /// Requests a second; 0 means no limit
+        #[arg(long, value_name = "N")]
+        per_second: Option<u32>,
+        /// Requests a minute; 0 means no limit
+        #[arg(long, value_name = "N")]
+        per_minute: Option<u32>,
+        /// Take its limits away: as much as its organisation
+        #[arg(long, conflicts_with_all = ["per_second", "per_minute"])]
+        no_rate_limit: bool,
     },
     /// Give a key a new secret and show it, this once; or replace a key of the server itself
     Rotate(rotate::RotateArgs),
@@ -96,6 +113,13 @@ impl KeyArgs {
                 let items: Vec<KeyView> = all(&client, &keys_of(org))?;
                 output.done(&rows(&items), &ListView { items, next: None })
             }
+            KeyCommand::Update { which, name, per_second, per_minute, no_rate_limit } => {
+                let rate = RateLimitPatchBody { per_second, per_minute };
+                let named = Some(rate).filter(|rate| *rate != RateLimitPatchBody::default());
+                let rate_limit = if no_rate_limit { Some(None) } else { named.map(Some) };
+                let key: KeyView = client.ask(Method::PATCH, &which.path(), &KeyPatchBody { name, rate_limit })?;
+                output.done(&rows(std::slice::from_ref(&key)), &key)
+            }
             KeyCommand::Rotate(args) => args.run(&client, output),
             KeyCommand::Reads(args) => args.run(&client, output),
             KeyCommand::Revoke { which } => {
@@ -124,7 +148,9 @@ fn rows(keys: &[KeyView]) -> String {
             (None, Some(at)) => format!("expires at {at}"),
             (None, None) => "valid".into(),
         };
-        vec![key.key_id.clone(), key.name.clone(), key.scopes.join(","), state]
+        let [per_second, per_minute] =
+            key.rate_limit.map(|rate| [rate.per_second, rate.per_minute].map(|n| n.to_string())).unwrap_or_default();
+        vec![key.key_id.clone(), key.name.clone(), key.scopes.join(","), per_second, per_minute, state]
     };
-    table(&["KEY", "NAME", "SCOPES", "STATE"], &keys.iter().map(row).collect::<Vec<_>>())
+    table(&["KEY", "NAME", "SCOPES", "PER SECOND", "PER MINUTE", "STATE"], &keys.iter().map(row).collect::<Vec<_>>())
 }

@@ -2,8 +2,14 @@
 
 use super::client::Client;
 use super::output::{Failure, Output};
+use clap::ArgGroup;
 use http::Method;
 use serde_json::json;
+
+/// What is lifted is named by one of the two.
+pub(super) fn which() -> ArgGroup {
+    ArgGroup::new("which").args(["id", "value"]).required(true)
+}
 
 /// By its id. `list` is the path of the list, `member` what the list calls the id.
 pub(super) fn by_id(client: &Client, list: &str, member: &str, id: &str, output: Output) -> Result<(), Failure> {

@@ -82,7 +82,7 @@ enum Command {
     Serve(Serve),
     /// Make, change and list organisations
     Org(orgs::OrgArgs),
-    /// Make, list, rotate and revoke API keys; and see what one read
+    /// Make, list, change, rotate and revoke API keys; and see what one read
     Key(keys::KeyArgs),
     /// Show what the keys of an organisation called, as a table and a small chart
     Usage(usage::UsageArgs),

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use onefold_api::admin::{LimitsBody, ListView, OrgBody, OrgView};
 use serde::de::DeserializeOwned;
+use std::str::FromStr;
 
 #[derive(Debug, Args)]
 pub(super) struct OrgArgs {
@@ -68,9 +69,29 @@ struct Settings {
     /// Values in one search, 1 to 500
     #[arg(long, value_name = "N")]
     ids_per_fetch: Option<u16>,
+    /// Writes of one person a second, up to 1000000; 0 means no limit, default what the settings of the server say
+    #[arg(long, value_name = "N|default")]
+    person_per_second: Option<OwnOrDefault>,
+    /// Writes of one person at once, 1 to 1000000; default is what the settings of the server say
+    #[arg(long, value_name = "N|default")]
+    person_burst: Option<OwnOrDefault>,
     /// What a write answers where the caller does not say
     #[arg(long, value_enum)]
     write_answer: Option<WriteAnswer>,
+}
+
+/// A number of the organisation's own, or none.
+#[derive(Clone, Copy, Debug)]
+struct OwnOrDefault(Option<u32>);
+
+impl FromStr for OwnOrDefault {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "default" => Ok(Self(None)),
+            number => number.parse().map(|number| Self(Some(number))).map_err(|_| "must be a number or default"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -123,24 +144,44 @@ pub(super) fn all<T: DeserializeOwned>(client: &Client, path: &str) -> Result<Ve
     }
 }
 
+const HEAD: [&str; 10] = [
+    "ORG",
+    "NAME",
+    "REGIONS",
+    "PER SECOND",
+    "PER MINUTE",
+    "IDS PER FETCH",
+    "PERSON PER SECOND",
+    "PERSON BURST",
+    "WRITE ANSWER",
+    "ADMIN",
+];
+
 fn rows(orgs: &[OrgView]) -> String {
     let row = |org: &OrgView| {
         let limits = org.limits;
         let numbers = [limits.per_second, limits.per_minute, limits.ids_per_fetch.into()].map(|n| n.to_string());
         let mut cells = vec![org.org_id.to_string(), org.name.clone(), org.regions.join(",")];
         cells.extend(numbers);
+        cells.extend(
+            [limits.person_per_second, limits.person_burst].map(|n| n.map(|n| n.to_string()).unwrap_or_default()),
+        );
         cells.push(org.write_answer.clone());
         cells.push(org.admin_email.clone().unwrap_or_default());
         cells
     };
-    let head = ["ORG", "NAME", "REGIONS", "PER SECOND", "PER MINUTE", "IDS PER FETCH", "WRITE ANSWER", "ADMIN"];
-    table(&head, &orgs.iter().map(row).collect::<Vec<_>>())
+    table(&HEAD, &orgs.iter().map(row).collect::<Vec<_>>())
 }
 
 impl Settings {
     fn body(self, name: Option<String>) -> OrgBody {
-        let limits =
-            LimitsBody { per_second: self.per_second, per_minute: self.per_minute, ids_per_fetch: self.ids_per_fetch };
+        let limits = LimitsBody {
+            per_second: self.per_second,
+            per_minute: self.per_minute,
+            ids_per_fetch: self.ids_per_fetch,
+            person_per_second: self.person_per_second.map(|OwnOrDefault(number)| number),
+            person_burst: self.person_burst.map(|OwnOrDefault(number)| number),
+        };
         let answer = |answer| match answer {
             WriteAnswer::Profile => "profile".to_owned(),
             WriteAnswer::Minimal => "minimal".to_owned(),

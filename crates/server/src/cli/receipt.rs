@@ -7,6 +7,7 @@ use crate::receipts;
 use clap::{Args, Subcommand};
 use http::Method;
 use onefold_api::receipts::{PublicKeys, SignedReceipt};
+use onefold_core::time;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::io::Read;
@@ -49,13 +50,17 @@ impl ReceiptArgs {
         };
         let key = receipts::verify(&signed, &keys).map_err(|why| Failure::new("receipt.not_valid", why))?;
         let receipt = &signed.receipt;
+        let profiles = match receipt.deleted_profiles.len() {
+            1 => "1 profile".to_owned(),
+            many => format!("{many} profiles"),
+        };
         let text = format!(
-            "valid: organisation {}, region {}, delete {}, {} profiles deleted at {}; signed with {}",
+            "valid: organisation {}, region {}, delete {}, {} deleted at {}; signed with {}",
             receipt.org_id,
             receipt.region,
             receipt.deletion_id,
-            receipt.deleted_profiles.len(),
-            receipt.at,
+            profiles,
+            time::utc(receipt.at),
             key.key_id
         );
         output.done(&text, &json!({ "valid": true, "keyId": key.key_id, "receipt": receipt }))

@@ -7,6 +7,7 @@ use super::{At, Common, lift};
 use clap::{Args, Subcommand};
 use onefold_api::admin::ListView;
 use onefold_api::identity::SuppressionView;
+use onefold_core::time;
 
 #[derive(Debug, Args)]
 pub(super) struct SuppressionArgs {
@@ -25,12 +26,13 @@ enum SuppressionCommand {
         org: u64,
     },
     /// Let an identifier be written again: by its id in the list, or by itself
+    #[command(group = lift::which())]
     Lift {
         /// The organisation
         #[arg(long, value_name = "N")]
         org: u64,
         /// Its id, as the list shows it
-        #[arg(long, value_name = "ID", required_unless_present = "value", conflicts_with = "value")]
+        #[arg(long, value_name = "ID")]
         id: Option<String>,
         /// The value itself, as KIND=VALUE
         #[arg(long, value_name = "KIND=VALUE")]
@@ -62,7 +64,7 @@ impl SuppressionArgs {
 
 fn rows(items: &[SuppressionView]) -> String {
     let row = |item: &SuppressionView| {
-        let at = item.suppressed_at.to_string();
+        let at = time::utc(item.suppressed_at);
         vec![item.suppression_id.clone(), item.region.clone(), item.kind.clone(), at, item.deletion_id.clone()]
     };
     table(&["ID", "REGION", "KIND", "SUPPRESSED AT", "DELETION"], &items.iter().map(row).collect::<Vec<_>>())

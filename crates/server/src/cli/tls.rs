@@ -24,8 +24,8 @@ enum TlsCommand {
         /// Where to put them; nothing that is there is replaced
         #[arg(long, value_name = "DIR", default_value = "tls")]
         dir: PathBuf,
-        /// A name or an address of the server; may come several times
-        #[arg(long, value_name = "NAME", default_values = ["localhost", "127.0.0.1", "::1"])]
+        /// A DNS name (also *.example.com) or an IP address of the server; may come several times
+        #[arg(long, value_name = "NAME", value_parser = dev::name, default_values = ["localhost", "127.0.0.1", "::1"])]
         name: Vec<String>,
     },
 }
@@ -76,7 +76,8 @@ fn settings(dir: &Path) -> String {
 
 fn calls(dir: &Path, name: &str) -> Vec<String> {
     let file = |name: &str| quoted(&dir.join(name).display().to_string());
-    let host = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+    // A call needs one of the names that a `*` stands for.
+    let host = if name.contains(':') { format!("[{name}]") } else { name.replace('*', "www") };
     let (tls_port, mtls_port) = (port(TLS), port(MTLS));
     let client = |which: &str| {
         format!(

@@ -7,6 +7,7 @@ use crate::system::SystemClock;
 use crate::token::{Claims, Refusal, Tokens};
 use clap::{Args, Subcommand};
 use onefold_core::org::Scope;
+use onefold_core::time;
 use onefold_core::time::Clock;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -52,8 +53,8 @@ fn text_of(claims: &Claims) -> String {
     let scopes: Vec<&str> = claims.scopes.iter().map(Scope::as_str).collect();
     let or_none = |names: String| if names.is_empty() { "none, so it opens nothing".into() } else { names };
     format!(
-        "valid until {} (milliseconds since 1970, leeway included)\norganisations: {}\nscopes: {}\nsource: {}",
-        claims.until,
+        "valid until {}, leeway included\norganisations: {}\nscopes: {}\nsource: {}",
+        time::utc(claims.until),
         or_none(orgs.join(", ")),
         or_none(scopes.join(", ")),
         claims.source

@@ -122,14 +122,14 @@ fn text(usage: &UsageView) -> String {
     parts.join("\n\n")
 }
 
-/// Calls in every hour, refused ones too, those without any as well.
+/// Calls in every hour, those without any as well.
 fn by_hour(usage: &UsageView) -> Vec<u64> {
     const HOUR: Ms = 3_600_000;
     let mut calls = vec![0; usize::try_from(usage.to.saturating_sub(usage.from) / HOUR).unwrap_or(0)];
     for item in &usage.items {
         let at = item.hour.and_then(|hour| usize::try_from(hour.checked_sub(usage.from)? / HOUR).ok());
         if let Some(sum) = at.and_then(|at| calls.get_mut(at)) {
-            *sum += item.sums.calls + item.sums.refused;
+            *sum += item.sums.calls;
         }
     }
     calls
@@ -137,11 +137,11 @@ fn by_hour(usage: &UsageView) -> Vec<u64> {
 
 fn rows(usage: &UsageView) -> String {
     let with_bars = usage.by != "hour";
-    let largest = usage.items.iter().map(|item| item.sums.calls + item.sums.refused).max().unwrap_or(0);
+    let largest = usage.items.iter().map(|item| item.sums.calls).max().unwrap_or(0);
     let row = |name: String, sums: &UsageSums, bar: bool| {
         let average = sums.average_fetch_bytes.map(|bytes| bytes.to_string()).unwrap_or_default();
         let numbers = [sums.calls, sums.refused, sums.identifiers, sums.bytes].map(|number| number.to_string());
-        let bar = if bar { chart::bar(sums.calls + sums.refused, largest) } else { String::new() };
+        let bar = if bar { chart::bar(sums.calls, largest) } else { String::new() };
         [vec![name], numbers.to_vec(), vec![average, bar]].concat()
     };
     let mut rows: Vec<_> = usage.items.iter().map(|item| row(name(item), &item.sums, with_bars)).collect();

@@ -13,7 +13,7 @@ pub use token::Token;
 
 use onefold_core::id::Region;
 use onefold_core::limits;
-use onefold_core::pace::Pace;
+use onefold_core::pace::PersonRate;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -120,9 +120,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How fast one person may be written to.
-    pub fn person(&self) -> Option<Pace> {
-        (self.person_per_second > 0).then(|| Pace::new(self.person_per_second, self.person_burst))
+    /// How fast one person may be written to, where their organisation does not say.
+    pub fn person(&self) -> PersonRate {
+        PersonRate { per_second: self.person_per_second, burst: self.person_burst }
     }
 }
 
@@ -211,7 +211,7 @@ impl Config {
         }
         match config {
             Ok(config) if faults.is_empty() => Ok(config),
-            Err(error) if faults.is_empty() => Err(ConfigFaults(vec![error.message().to_owned()])),
+            Err(error) if faults.is_empty() => Err(ConfigFaults(vec![placed(&error)])),
             _ => Err(ConfigFaults(faults)),
         }
     }
@@ -311,6 +311,13 @@ impl Server {
     pub fn shutdown(&self) -> Duration {
         Duration::from_millis(self.shutdown_ms)
     }
+}
+
+/// What is wrong with a setting's value, with the setting's name, which the library tells after it.
+fn placed(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let place = text.trim_end().rsplit_once("\nin `").map(|(_, place)| place.trim_end_matches('`'));
+    place.map_or_else(|| error.message().to_owned(), |place| format!("{place}: {}", error.message()))
 }
 
 fn wrong<T, E: Display>(name: &str, parsed: Result<T, E>) -> Option<String> {

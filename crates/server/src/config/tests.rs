@@ -60,6 +60,16 @@ fn another_engine_does_not_inherit_settings_and_takes_none_that_are_not_its_own(
 }
 
 #[test]
+fn a_value_that_is_none_is_told_with_the_settings_name() {
+    for (name, text) in
+        [("mail.tls", "maybe"), ("log.format", "xml"), ("metrics.access", "all"), ("mail.port", "70000")]
+    {
+        let faults = Config::load(&[Layer::flag(name, text)]).unwrap_err().to_string();
+        assert!(faults.contains(&format!("{name}: ")), "{faults}");
+    }
+}
+
+#[test]
 fn regions_are_codes_and_none_comes_twice() {
     for bad in ["[]", "['EU', 'eu']", "['E U']", "['MIDDLEEARTH']"] {
         assert!(load(&format!("[regions]\nknown = {bad}"), &[]).is_err(), "{bad}");

@@ -2,6 +2,7 @@
 
 use super::read::LogError;
 use crate::hex::{hex, unhex};
+use onefold_api::receipts::PublicKey;
 use onefold_core::gone::{Gone, GonePerson};
 use onefold_core::id::{OrgId, Region, Ucid};
 use onefold_core::profile::Suppressing;
@@ -64,6 +65,15 @@ impl Header {
     }
 }
 
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// What was deleted.
+    Gone(Gone),
+    /// A key of receipts was made: what it signs must stay verifiable.
+    Key(PublicKey),
+}
+
 /// A line, without its checksum.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "lowercase", deny_unknown_fields)]
@@ -86,6 +96,9 @@ enum Line {
         deletion: String,
         deleted: Vec<String>,
         requested: u32,
+    },
+    Key {
+        key: PublicKey,
     },
 }
 
@@ -115,20 +128,23 @@ impl SuppressLine {
 }
 
 /// As it stands in the file, without its checksum.
-pub(super) fn line(gone: &Gone) -> serde_json::Result<String> {
+pub(super) fn line(said: &Said) -> serde_json::Result<String> {
     let texts = |ucids: &[Ucid]| ucids.iter().map(Ucid::to_string).collect();
-    serde_json::to_string(&match gone {
-        Gone::Person(GonePerson { org, region, ucid, at, deletion, tiles, aliases, suppress }) => Line::Person {
-            org: org.get(),
-            region: region.to_string(),
-            ucid: ucid.to_string(),
-            at: *at,
-            deletion: Ucid::from_u128(*deletion).to_string(),
-            tiles: texts(tiles),
-            aliases: aliases.iter().map(|hash| hex(&hash.0)).collect(),
-            suppress: suppress.iter().map(SuppressLine::of).collect(),
-        },
-        Gone::Call { org, deletion, record } => Line::Call {
+    serde_json::to_string(&match said {
+        Said::Key(key) => Line::Key { key: key.clone() },
+        Said::Gone(Gone::Person(GonePerson { org, region, ucid, at, deletion, tiles, aliases, suppress })) => {
+            Line::Person {
+                org: org.get(),
+                region: region.to_string(),
+                ucid: ucid.to_string(),
+                at: *at,
+                deletion: Ucid::from_u128(*deletion).to_string(),
+                tiles: texts(tiles),
+                aliases: aliases.iter().map(|hash| hex(&hash.0)).collect(),
+                suppress: suppress.iter().map(SuppressLine::of).collect(),
+            }
+        }
+        Said::Gone(Gone::Call { org, deletion, record }) => Line::Call {
             org: org.get(),
             region: record.region.to_string(),
             at: record.at,
@@ -140,10 +156,11 @@ pub(super) fn line(gone: &Gone) -> serde_json::Result<String> {
 }
 
 /// What a line says; `None` if it says nothing that is known.
-pub(super) fn parse(json: &str) -> Option<Gone> {
+pub(super) fn parse(json: &str) -> Option<Said> {
     let ucids = |texts: Vec<String>| texts.iter().map(|text| text.parse().ok()).collect::<Option<Vec<Ucid>>>();
     let org = |org| OrgId::new(org).ok();
-    Some(match serde_json::from_str(json).ok()? {
+    Some(Said::Gone(match serde_json::from_str(json).ok()? {
+        Line::Key { key } => return Some(Said::Key(key)),
         Line::Person { org: number, region, ucid, at, deletion, tiles, aliases, suppress } => {
             Gone::Person(GonePerson {
                 org: org(number)?,
@@ -161,7 +178,7 @@ pub(super) fn parse(json: &str) -> Option<Gone> {
             deletion: number_of(&deletion)?,
             record: Deletion { at, region: region.parse().ok()?, deleted: ucids(deleted)?, requested },
         },
-    })
+    }))
 }
 
 /// Deletions are numbered as profiles are.

@@ -5,19 +5,23 @@
 //! {"onefold":"deletions","version":1,"deployment":"…","log":"…"}
 //! <checksum> {"what":"person","org":1,"region":"EU","ucid":"…","at":…,"deletion":"…","tiles":["…"],"aliases":["…"]}
 //! <checksum> {"what":"call","org":1,"region":"EU","at":…,"deletion":"…","deleted":["…"],"requested":1}
+//! <checksum> {"what":"key","key":{"keyId":"…","publicKey":"…",…}}
 //! ```
 //!
 //! It holds ids and keyed hashes, nothing personal. A checksum covers its line and the checksum before, so that nothing
-//! can be missing in the middle. A line without its end was never acknowledged, and is cut off at the next start.
+//! can be missing in the middle. A line without its end was never acknowledged, and is cut off at the next start. That
+//! nothing is missing at the end is known by a mark in the data directory, which is at most a second old.
 
 mod lines;
 pub mod read;
 
-pub use lines::{Header, Mark};
+pub use lines::{Header, Mark, Said};
 
 use crate::files::{private, sync_name};
+use crate::root_key::keep;
 use async_trait::async_trait;
 use lines::{checksum, first_line};
+use onefold_api::receipts::PublicKey;
 use onefold_core::gone::Gone;
 use onefold_core::store::StoreError;
 use read::{LogError, end_of};
@@ -25,9 +29,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Bytes in which a first line that was begun has its end.
 const FIRST_LINE_BYTES: u64 = 512;
+/// What holds the mark, in the data directory.
+const MARK: &str = "deletions.mark";
+/// How old a mark may be when more was written since.
+const MARK_AGE: Duration = Duration::from_secs(1);
 
 /// A log that this process appends to.
 #[derive(Clone)]
@@ -39,6 +48,10 @@ struct Shared {
     /// Lines that nobody has written yet.
     waiting: Mutex<Vec<Waiting>>,
     file: Mutex<Open>,
+    /// Whether this process began it.
+    begun: bool,
+    /// The data directory, once it is known that the log goes on from what it was.
+    data: OnceLock<PathBuf>,
 }
 
 /// The file, and how far it is good.
@@ -46,6 +59,8 @@ struct Open {
     file: File,
     bytes: u64,
     last: String,
+    /// When the mark was kept.
+    marked: Option<Instant>,
 }
 
 struct Waiting {
@@ -67,37 +82,58 @@ impl DeletionLog {
             Err(TryLockError::WouldBlock) => return Err(LogError::InUse(path.into())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        if is_unbegun(&mut file).map_err(failed)? {
+        let begun = is_unbegun(&mut file).map_err(failed)?;
+        if begun {
             let header = Header::new(deployment, fresh);
             begin(&mut file, path, &header).map_err(failed)?;
         }
-        let end = end_of(&mut file, path)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let end = end_of(&mut file, path, length)?;
         end.header.check_deployment(path, deployment)?;
         // What comes after has no end: nobody was told that it is there.
         file.set_len(end.bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-        let open = Open { file, bytes: end.bytes, last: end.last };
-        let shared =
-            Shared { path: path.into(), header: end.header, waiting: Mutex::default(), file: Mutex::new(open) };
-        Ok(Self(Arc::new(shared)))
+        let file = Mutex::new(Open { file, bytes: end.bytes, last: end.last, marked: None });
+        let (path, header, waiting) = (path.into(), end.header, Mutex::default());
+        Ok(Self(Arc::new(Shared { path, header, waiting, file, begun, data: OnceLock::new() })))
     }
 
-    /// Which log this is and how far it goes: what a restored backup expects of it.
-    pub fn mark(&self) -> Mark {
-        let open = lock(&self.0.file);
-        Mark { log: self.0.header.log.clone(), bytes: open.bytes, last: open.last.clone() }
+    /// Makes sure that it goes on from what it was when this data directory last knew of it, and lets the directory know
+    /// of it from now on.
+    pub fn go_on_beside(&self, data: &Path) -> Result<(), LogError> {
+        let Shared { path, header, begun, .. } = &*self.0;
+        let failed = |error: io::Error| LogError::Io(path.clone(), error);
+        let known: Option<Mark> = match std::fs::read(data.join(MARK)) {
+            Ok(text) => Some(serde_json::from_slice(&text).map_err(|error| failed(error.into()))?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let mut open = lock(&self.0.file);
+        match known {
+            Some(_) if *begun => tracing::warn!(
+                log = %path.display(),
+                "the deletion log was not there, and a new one is begun: backups from before now need --accept-missing-deletions"
+            ),
+            Some(mark) => {
+                let end = if mark.bytes <= open.bytes { end_of(&mut open.file, path, mark.bytes).ok() } else { None };
+                let goes_on = end.is_some_and(|end| end.bytes == mark.bytes && end.last == mark.last);
+                if mark.log != header.log || !goes_on {
+                    return Err(LogError::Shorter(path.clone()));
+                }
+            }
+            None => {}
+        }
+        let _set_once = self.0.data.set(data.into());
+        self.0.keep_mark(&mut open).map_err(failed)
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0.path
+    /// Writes down a key of receipts before it signs any.
+    pub async fn append_key(&self, key: &PublicKey) -> Result<(), StoreError> {
+        self.append_said(&Said::Key(key.clone())).await
     }
-}
 
-#[async_trait]
-impl onefold_core::gone::DeletionLog for DeletionLog {
-    async fn append(&self, gone: Gone) -> Result<(), StoreError> {
+    async fn append_said(&self, said: &Said) -> Result<(), StoreError> {
         let failed = |why: &str| StoreError::Unavailable(format!("the deletion log could not be written: {why}"));
-        let json = lines::line(&gone).map_err(|error| failed(&error.to_string()))?;
+        let json = lines::line(said).map_err(|error| failed(&error.to_string()))?;
         let written = Arc::new(OnceLock::new());
         lock(&self.0.waiting).push(Waiting { json, written: written.clone() });
         let shared = self.0.clone();
@@ -110,6 +146,23 @@ impl onefold_core::gone::DeletionLog for DeletionLog {
             None => Err(failed("nobody wrote it")),
         }
     }
+
+    /// Which log this is and how far it goes: what a restored backup expects of it.
+    pub fn mark(&self) -> Mark {
+        self.0.mark(&lock(&self.0.file))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+#[async_trait]
+impl onefold_core::gone::DeletionLog for DeletionLog {
+    async fn append(&self, gone: Gone) -> Result<(), StoreError> {
+        self.append_said(&Said::Gone(gone)).await
+    }
 }
 
 impl Shared {
@@ -120,7 +173,7 @@ impl Shared {
         if batch.is_empty() {
             return;
         }
-        let result = open.append(batch.iter().map(|waiting| waiting.json.as_str()));
+        let result = open.append(&self.path, batch.iter().map(|waiting| waiting.json.as_str()));
         if let Err(error) = &result {
             tracing::error!(%error, "the deletion log cannot be written; deletes are not acknowledged");
         }
@@ -128,11 +181,42 @@ impl Shared {
         for waiting in batch {
             let _set_once = waiting.written.set(result.clone());
         }
+        if open.marked.is_some_and(|marked| marked.elapsed() >= MARK_AGE) {
+            self.mark_or_tell(&mut open);
+        }
+    }
+
+    fn mark(&self, open: &Open) -> Mark {
+        Mark { log: self.header.log.clone(), bytes: open.bytes, last: open.last.clone() }
+    }
+
+    /// Lets the data directory know how far the log goes.
+    fn keep_mark(&self, open: &mut Open) -> io::Result<()> {
+        let Some(data) = self.data.get() else { return Ok(()) };
+        keep(data, MARK, &serde_json::to_string(&self.mark(open))?)?;
+        open.marked = Some(Instant::now());
+        Ok(())
+    }
+
+    fn mark_or_tell(&self, open: &mut Open) {
+        if let Err(error) = self.keep_mark(open) {
+            tracing::warn!(%error, "it could not be noted how far the deletion log goes");
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.mark_or_tell(&mut lock(&self.file));
     }
 }
 
 impl Open {
-    fn append<'a>(&mut self, jsons: impl Iterator<Item = &'a str>) -> io::Result<()> {
+    fn append<'a>(&mut self, path: &Path, jsons: impl Iterator<Item = &'a str>) -> io::Result<()> {
+        // A file that was taken away can still be written, and nobody would find it.
+        if !is_at(&self.file, path) {
+            return Err(io::Error::other("it is no longer where it was"));
+        }
         let (mut text, mut last) = (String::new(), self.last.clone());
         for json in jsons {
             last = checksum(&last, json);
@@ -147,6 +231,18 @@ impl Open {
         self.last = last;
         Ok(())
     }
+}
+
+/// Whether a file is still the one that has this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let one = |about: std::fs::Metadata| (about.dev(), about.ino());
+        matches!((file.metadata().map(one), path.metadata().map(one)), (Ok(file), Ok(named)) if file == named)
+    }
+    #[cfg(not(unix))]
+    path.exists()
 }
 
 /// Whether a file is empty, or has only part of a first line because the start that made it was cut short.

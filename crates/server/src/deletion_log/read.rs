@@ -1,7 +1,6 @@
 //! Reading a deletion log: all of it, for a restore; only its end, to go on with it.
 
-use super::lines::{CHECKSUM, Header, Mark, checksum, parse};
-use onefold_core::gone::Gone;
+use super::lines::{CHECKSUM, Header, Mark, Said, checksum, parse};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -47,6 +46,13 @@ pub enum LogError {
     /// Not the one that was there when the backup was made, or not all of it.
     #[error("the deletion log {} does not go on from the one that was there when the backup was made: {}", .0.display(), .1)]
     NotOfBackup(PathBuf, &'static str),
+    /// Not the one that its data directory goes on from, or not all of it.
+    #[error(
+        "the deletion log {} is not the one that its data directory went on from, or not all of it: whoever was deleted \
+         since would be back after a restore. Put the whole one in its place; only if it is lost, move this one away, and \
+         the next start begins a new one. Backups from before then need --accept-missing-deletions", .0.display()
+    )]
+    Shorter(PathBuf),
     /// What the system says.
     #[error("the deletion log {} cannot be used: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
@@ -59,18 +65,17 @@ pub(super) struct End {
     pub(super) last: String,
 }
 
-/// Reads the first line and the last two.
-pub(super) fn end_of(file: &mut File, path: &Path) -> Result<End, LogError> {
+/// Reads the first line and the last two of so many bytes.
+pub(super) fn end_of(file: &mut File, path: &Path, length: u64) -> Result<End, LogError> {
     let failed = |error| LogError::Io(path.into(), error);
     let first = first_line(file, path)?;
     let header = Header::parse(path, first.trim_end())?;
-    let length = file.metadata().map_err(failed)?.len();
     let mut tail = TAIL;
     loop {
         let from = length.saturating_sub(tail).max(first.len() as u64);
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(from)).map_err(failed)?;
-        file.take(length - from).read_to_end(&mut bytes).map_err(failed)?;
+        Read::by_ref(file).take(length.saturating_sub(from)).read_to_end(&mut bytes).map_err(failed)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let lines: Vec<&[u8]> = bytes[..whole].split_inclusive(|byte| *byte == b'\n').collect();
         let is_all = from == first.len() as u64;
@@ -118,6 +123,8 @@ pub struct Reader {
     last: String,
     lines: u64,
     bytes: u64,
+    /// Whether there is a last line without its end.
+    pub torn: bool,
     /// What is looked for on the way, and whether it was met.
     mark: Option<Mark>,
     met: bool,
@@ -135,7 +142,7 @@ impl Reader {
         let bytes = first.len() as u64;
         file.seek(SeekFrom::Start(bytes)).map_err(|error| LogError::Io(path.into(), error))?;
         let (path, file) = (path.into(), BufReader::new(file));
-        Ok(Self { path, file, header, last: String::new(), lines: 1, bytes, mark: None, met: false })
+        Ok(Self { path, file, header, last: String::new(), lines: 1, bytes, torn: false, mark: None, met: false })
     }
 
     /// Looks for this mark on the way.
@@ -165,11 +172,14 @@ impl Reader {
 
     /// What the next line says. A last line without its end was never acknowledged, and is left out.
     #[allow(clippy::should_implement_trait)] // it fails once, not again and again
-    pub fn next(&mut self) -> Result<Option<Gone>, LogError> {
+    pub fn next(&mut self) -> Result<Option<Said>, LogError> {
         let mut line = Vec::new();
         let read = (&mut self.file).take(LINE_BYTES).read_until(b'\n', &mut line);
         read.map_err(|error| LogError::Io(self.path.clone(), error))?;
-        let Some(text) = line.strip_suffix(b"\n") else { return Ok(None) };
+        let Some(text) = line.strip_suffix(b"\n") else {
+            self.torn = !line.is_empty();
+            return Ok(None);
+        };
         self.lines += 1;
         let damaged = || LogError::Damaged(self.path.clone(), self.lines);
         let text = std::str::from_utf8(text).map_err(|_| damaged())?;

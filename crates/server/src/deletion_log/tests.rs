@@ -55,8 +55,11 @@ fn refusal(path: &Path) -> LogError {
 
 fn all(path: &Path) -> Result<Vec<Gone>, LogError> {
     let (mut reader, mut all) = (Reader::open(path)?, Vec::new());
-    while let Some(gone) = reader.next()? {
-        all.push(gone);
+    while let Some(said) = reader.next()? {
+        match said {
+            Said::Gone(gone) => all.push(gone),
+            Said::Key(_) => panic!("nobody wrote one"),
+        }
     }
     Ok(all)
 }
@@ -98,6 +101,56 @@ async fn a_mark_is_met_by_the_log_that_goes_on_from_it_and_by_no_other() {
     log.append(person(4)).await.unwrap();
     log.append(person(5)).await.unwrap();
     assert!(meets(&begun) && !meets(&mark), "nor where it went on another way");
+}
+
+#[tokio::test]
+async fn a_data_directory_does_not_go_on_beside_a_log_that_lost_what_was_in_it() {
+    let (dir, path) = place();
+    let (log, data) = (open(&path), dir.path());
+    log.go_on_beside(data).unwrap();
+    log.append(person(1)).await.unwrap();
+    let older = fs::read(&path).unwrap();
+    log.append(person(2)).await.unwrap();
+    drop(log);
+    let whole = fs::read(&path).unwrap();
+    open(&path).go_on_beside(data).unwrap();
+    let first = older.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for shorter in [&older[..], &older[..first]] {
+        fs::write(&path, shorter).unwrap();
+        let refused = open(&path).go_on_beside(data);
+        assert!(matches!(refused, Err(LogError::Shorter(_))), "{refused:?}");
+        assert_eq!(fs::read(&path).unwrap(), shorter, "nothing was changed");
+    }
+    fs::write(&path, &older).unwrap();
+    let log = open(&path);
+    log.append(person(3)).await.unwrap();
+    log.append(person(4)).await.unwrap();
+    assert!(log.go_on_beside(data).is_err(), "nor beside one that went on another way");
+    drop(log);
+    fs::write(&path, whole).unwrap();
+    let log = open(&path);
+    log.go_on_beside(data).unwrap();
+    log.append(person(5)).await.unwrap();
+    drop(log);
+    fs::remove_file(&path).unwrap();
+    let log = open(&path);
+    log.go_on_beside(data).unwrap();
+    assert_eq!(log.mark().log, "fresh", "a new one is begun, and that is in the server's log");
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_that_went_into_a_file_which_is_no_longer_there() {
+    let (_dir, path) = place();
+    let log = open(&path);
+    log.append(person(1)).await.unwrap();
+    let aside = path.with_extension("aside");
+    fs::rename(&path, &aside).unwrap();
+    assert!(matches!(log.append(person(2)).await, Err(StoreError::Unavailable(_))));
+    fs::write(&path, "another file").unwrap();
+    assert!(log.append(person(2)).await.is_err());
+    fs::rename(&aside, &path).unwrap();
+    log.append(person(3)).await.unwrap();
+    assert_eq!(all(&path).unwrap(), [person(1), person(3)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

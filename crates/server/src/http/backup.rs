@@ -36,6 +36,11 @@ impl Backups {
     pub fn new(store: Arc<Embedded>, log: DeletionLog) -> Self {
         Self { store, log, turn: Arc::new(Semaphore::new(1)) }
     }
+
+    /// Where deletions are written down.
+    pub fn log(&self) -> &DeletionLog {
+        &self.log
+    }
 }
 
 /// Streams a backup. A stream that ends without its end is none: whoever reads it finds out.

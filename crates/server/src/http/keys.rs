@@ -1,4 +1,4 @@
-//! `/admin/v1/orgs/{orgId}/keys` (contract section 11): make, list, rotate and revoke API keys.
+//! `/admin/v1/orgs/{orgId}/keys` (contract section 11): make, list, change, rotate and revoke API keys.
 
 use super::orgs::{org_id, rate};
 use super::page::Asked;
@@ -18,7 +18,7 @@ use onefold_api::admin::{KeyView, ListView, RateLimit};
 use onefold_core::error::{Code, Error};
 use onefold_core::limits;
 use onefold_core::org::{self, KeyId, KeyRate, OrgKey, Scope, Scopes};
-use onefold_core::service::keys::{NewKey, ShownKey};
+use onefold_core::service::keys::{KeyPatch, NewKey, RatePatch, ShownKey};
 use onefold_core::time::Ms;
 use std::sync::Arc;
 
@@ -54,6 +54,25 @@ pub async fn list(
     let next = page.items.last().filter(|_| page.more).map(|key| key.id.to_string());
     let items = page.items.iter().map(view).collect();
     wire::answer(StatusCode::OK, &ListView { items, next })
+}
+
+/// `PATCH …/keys/{keyId}`: what the body does not name stays.
+pub async fn change(
+    State(app): State<Arc<App>>,
+    who: Administrator,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (org, key) = wire::path(path)?;
+    let org = org_id(&org)?;
+    let (head, body) = request.into_parts();
+    let body = body::read(&app, &head.headers, body, BODY_BYTES).await?;
+    let patch = key_patch(&json::parse(&body)?)?;
+    who.check_org(org)?;
+    app.service.org(org).await?;
+    let key = app.service.patch_key(org, key_id(&key)?, &patch).await;
+    app.auth.changed();
+    wire::answer(StatusCode::OK, &view(&key?))
 }
 
 /// `POST …/keys/{keyId}/rotate`
@@ -129,7 +148,7 @@ fn new_key(body: &Json<'_>, now: Ms) -> Result<NewKey, Problem> {
             ("name", json) => name = key_name(json, &place, &mut faults),
             ("scopes", json) => scopes = scope_list(json, &place, &mut faults),
             ("expiresAt", json) => expires = expiry(json, &place, now, &mut faults),
-            ("rateLimit", json) => rate = key_rate(json, &place, &mut faults),
+            ("rateLimit", json) => rate = key_rate(json, &place, &mut faults).map(|rate| rate.over(None)),
             _ => faults.unknown(&place),
         }
     }
@@ -141,6 +160,23 @@ fn new_key(body: &Json<'_>, now: Ms) -> Result<NewKey, Problem> {
     faults.check()?;
     let (name, scopes) = (name.unwrap_or_default(), scopes.unwrap_or_default());
     Ok(NewKey { name, scopes, expires, rate })
+}
+
+/// A body that changes a key, with all that is wrong with it.
+fn key_patch(body: &Json<'_>) -> Result<KeyPatch, Problem> {
+    let (mut faults, mut patch) = (Faults::new(), KeyPatch::default());
+    for (member, json) in faults.root(body) {
+        let place = Place::ROOT.member(member);
+        match (&**member, json) {
+            ("name", json) => patch.name = key_name(json, &place, &mut faults),
+            ("rateLimit", Json::Null) => patch.rate = Some(None),
+            ("rateLimit", json) => patch.rate = key_rate(json, &place, &mut faults).map(Some),
+            ("scopes" | "expiresAt", _) => faults.invalid(&place, "cannot be changed"),
+            _ => faults.unknown(&place),
+        }
+    }
+    faults.check()?;
+    Ok(patch)
 }
 
 fn key_name(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<Box<str>> {
@@ -172,13 +208,13 @@ fn expiry(json: &Json<'_>, place: &Place<'_>, now: Ms, faults: &mut Faults) -> O
     faults.parsed(fits.then_some(moment).ok_or(detail), place)
 }
 
-fn key_rate(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<KeyRate> {
-    let mut limit = KeyRate { per_second: 0, per_minute: 0 };
+fn key_rate(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<RatePatch> {
+    let mut limit = RatePatch::default();
     for (name, json) in faults.object(json, place)? {
         let place = place.member(name);
         match &**name {
-            "perSecond" => limit.per_second = rate(json, &place, faults).unwrap_or(0),
-            "perMinute" => limit.per_minute = rate(json, &place, faults).unwrap_or(0),
+            "perSecond" => limit.per_second = rate(json, &place, faults),
+            "perMinute" => limit.per_minute = rate(json, &place, faults),
             _ => faults.unknown(&place),
         }
     }

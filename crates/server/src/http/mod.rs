@@ -93,6 +93,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || post(keys::create)),
     route(Method::GET, "/admin/v1/orgs/{orgId}/keys", Needs::Admin, || get(keys::list)),
     route(Method::POST, "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate", Needs::Admin, || post(keys::rotate)),
+    route(Method::PATCH, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || patched(keys::change)),
     route(Method::DELETE, "/admin/v1/orgs/{orgId}/keys/{keyId}", Needs::Admin, || delete(keys::revoke)),
     route(Method::GET, "/admin/v1/audit", Needs::Root, || get(audit::of_server)),
     route(Method::GET, "/admin/v1/audit/verify", Needs::Root, || get(audit::verify_server)),

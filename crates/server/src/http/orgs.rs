@@ -15,8 +15,9 @@ use http::StatusCode;
 use onefold_api::admin::{LimitsView, ListView, OrgView};
 use onefold_core::id::{OrgId, Region};
 use onefold_core::limits;
-use onefold_core::org::{self, Org, OrgLimits, WriteAnswer};
+use onefold_core::org::{self, Org, OrgLimits, PersonLimits, WriteAnswer};
 use onefold_core::service::orgs::{NewOrg, OrgPatch};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -102,6 +103,8 @@ fn view(org: &Org) -> OrgView {
             per_second: org.limits.per_second,
             per_minute: org.limits.per_minute,
             ids_per_fetch: org.limits.ids_per_fetch,
+            person_per_second: org.limits.person.per_second,
+            person_burst: org.limits.person.burst,
         },
         write_answer: match org.write_answer {
             WriteAnswer::Profile => "profile".into(),
@@ -141,6 +144,7 @@ fn new_org(body: &Json<'_>, regions: &[Region]) -> Result<NewOrg, Problem> {
             per_second: patch.per_second.unwrap_or(default.per_second),
             per_minute: patch.per_minute.unwrap_or(default.per_minute),
             ids_per_fetch: patch.ids_per_fetch.unwrap_or(default.ids_per_fetch),
+            person: PersonLimits { per_second: patch.person_per_second.flatten(), burst: patch.person_burst.flatten() },
         },
         write_answer: patch.write_answer.unwrap_or_default(),
     })
@@ -219,6 +223,8 @@ fn limit_members(json: &Json<'_>, place: &Place<'_>, patch: &mut OrgPatch, fault
             "perSecond" => patch.per_second = rate(json, &place, faults),
             "perMinute" => patch.per_minute = rate(json, &place, faults),
             "idsPerFetch" => patch.ids_per_fetch = ids_per_fetch(json, &place, faults),
+            "personPerSecond" => patch.person_per_second = of_person(json, &place, 0..=1_000_000, faults),
+            "personBurst" => patch.person_burst = of_person(json, &place, 1..=1_000_000, faults),
             _ => faults.unknown(&place),
         }
     }
@@ -238,6 +244,23 @@ fn ids_per_fetch(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Opt
     let number = json.integer().and_then(|number| u16::try_from(number).ok()).unwrap_or(0);
     let fits = (1..=limits::SEARCH_VALUES_MAX).contains(&number.into());
     faults.parsed(fits.then_some(number).ok_or("must be an integer from 1 to 500"), place)
+}
+
+/// A number of writes of one person; null means as everywhere on this server.
+fn of_person(
+    json: &Json<'_>,
+    place: &Place<'_>,
+    bounds: RangeInclusive<i64>,
+    faults: &mut Faults,
+) -> Option<Option<u32>> {
+    let detail = match bounds.start() {
+        0 => "must be an integer from 0 to 1000000, or null; 0 means no limit",
+        _ => "must be an integer from 1 to 1000000, or null",
+    };
+    match json {
+        Json::Null => Some(None),
+        json => faults.integer(json, place, bounds, detail).map(Some),
+    }
 }
 
 fn write_answer(json: &Json<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<WriteAnswer> {

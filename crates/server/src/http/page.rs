@@ -3,7 +3,7 @@
 use crate::hex::unhex;
 use crate::problem::{Problem, ServerCode};
 use onefold_api::admin::ListView;
-use onefold_core::error::Fault;
+use onefold_core::error::{Fault, shown};
 use onefold_core::limits;
 use onefold_core::tables::RowHash;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl<C: FromStr> Asked<C> {
                 "cursor" => asked.cursor(&value).err(),
                 _ => Some("is not a parameter of a list"),
             };
-            let fault = |detail: &'static str| Fault { pointer: format!("?{name}"), detail: detail.into() };
+            let fault = |detail: &'static str| Fault { pointer: format!("?{}", shown(&name)), detail: detail.into() };
             faults.extend(detail.map(|detail| (ServerCode::Invalid.into(), fault(detail))));
         }
         Problem::of_faults(faults).map_or(Ok(asked), Err)

@@ -1,6 +1,7 @@
 //! Keys of the server itself: `POST /admin/v1/server-keys/rotate` (root), and the public ones of receipts at
 //! `/.well-known/onefold-keys.json`, open to anyone.
 
+use super::backup::Backups;
 use super::wire;
 use crate::app::App;
 use crate::auth::Administrator;
@@ -13,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use onefold_api::admin::ServerKeyView;
+use onefold_core::error::Error;
 use std::sync::Arc;
 
 #[derive(Clone, Copy)]
@@ -33,7 +35,7 @@ pub(super) async fn rotate(
     let which = which(&json::parse(&body)?)?;
     let (rotated, about) = match which {
         Which::Root => (root(&app)?, "root".to_owned()),
-        Which::Receipts => receipts(&app)?,
+        Which::Receipts => receipts(&app).await?,
     };
     wire::answer_about(StatusCode::OK, &rotated, about)
 }
@@ -47,11 +49,16 @@ fn root(app: &App) -> Result<ServerKeyView, Problem> {
     Ok(ServerKeyView { key: "root".into(), apikey: Some(key), key_id: None })
 }
 
-fn receipts(app: &App) -> Result<(ServerKeyView, String), Problem> {
+async fn receipts(app: &App) -> Result<(ServerKeyView, String), Problem> {
     if app.receipts.is_in_environment() {
         return Err(ServerCode::KeyFromEnvironment.into());
     }
-    let id = app.receipts.rotate(app.service.entropy(), app.service.clock().now()).map_err(Problem::fault)?;
+    let drawn = app.receipts.draw(app.service.entropy(), app.service.clock().now()).map_err(Problem::fault)?;
+    let log = app.backups.as_ref().map(Backups::log);
+    if let Some(log) = log {
+        log.append_key(&drawn.public).await.map_err(Error::from)?;
+    }
+    let id = app.receipts.replace(drawn, log.is_some()).map_err(Problem::fault)?;
     Ok((ServerKeyView { key: "receipts".into(), apikey: None, key_id: Some(id.clone()) }, id))
 }
 

@@ -5,6 +5,7 @@ use super::headers::JSON;
 use super::orgs::org_id;
 use super::{fields, wire};
 use crate::app::App;
+use crate::audit::About;
 use crate::auth::Administrator;
 use crate::body;
 use crate::caller::{Allowed, OrgAdmin};
@@ -12,6 +13,7 @@ use crate::json::{self, Faults, Json, Place};
 use crate::limits::BODY_BYTES;
 use crate::note::Note;
 use crate::problem::Problem;
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -56,14 +58,14 @@ pub async fn lift(
 ) -> Result<Response, Problem> {
     let (tenant, two) = Two::of(&app, who, &wire::path(path)?, request, OTHER).await?;
     tenant.lift(two.region, two.one, two.other).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok((StatusCode::NO_CONTENT, two.about()).into_response())
 }
 
 async fn parted(tenant: &Tenant<'_>, two: &Two, note: &Note) -> Result<Response, Problem> {
     note.looked_up([two.one, two.other].len());
     let found = tenant.split(two.region, two.one, two.other).await?;
     note.shows([two.one, two.other].into_iter().collect());
-    Ok(([(CONTENT_TYPE, JSON)], found.body).into_response())
+    Ok((two.about(), [(CONTENT_TYPE, JSON)], found.body).into_response())
 }
 
 /// How the second of the two is called in a split.
@@ -80,6 +82,11 @@ struct Two {
 }
 
 impl Two {
+    /// Whom the audit log is told of.
+    fn about(&self) -> Extension<About> {
+        Extension(About(format!("{} {}", self.one, self.other)))
+    }
+
     /// The body of a call of an administrator, and the way to the organisation in its URL.
     async fn of<'a>(
         app: &'a App,

@@ -7,18 +7,21 @@ use super::page::Asked;
 use super::page::{HashId, page};
 use super::wire;
 use crate::app::App;
+use crate::audit::About;
 use crate::auth::Administrator;
 use crate::body;
 use crate::hex::hex;
 use crate::json;
 use crate::limits::BODY_BYTES;
 use crate::problem::Problem;
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use onefold_api::identity::SuppressionView;
 use onefold_core::error::{Code, Error};
+use onefold_core::id::OrgId;
 use onefold_core::service::suppress::Suppression;
 use onefold_core::tables::RowHash;
 use std::sync::Arc;
@@ -71,11 +74,20 @@ pub async fn lift_value(
     let org = app.service.org(id).await?;
     let (region, identifier) = value_in(&body, &org, true)?;
     let tenant = app.service.tenant(id, Arc::new(app.service.rules(id).await?));
-    let mut lifted = false;
+    let mut lifted = Vec::new();
     for region in region.map_or(org.regions, |region| vec![region]) {
-        lifted |= tenant.lift_suppression_of(region, &identifier).await?;
+        lifted.extend(tenant.lift_suppression_of(region, &identifier).await?);
     }
-    if lifted { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Error::from(Code::SuppressionUnknown).into()) }
+    match lifted.is_empty() {
+        true => Err(Error::from(Code::SuppressionUnknown).into()),
+        false => Ok((StatusCode::NO_CONTENT, about(id, &lifted)).into_response()),
+    }
+}
+
+/// What the audit log is told of: as the call that names one by its id.
+fn about(org: OrgId, lifted: &[RowHash]) -> Extension<About> {
+    let names = lifted.iter().map(|name| hex(&name.0));
+    Extension(About(std::iter::once(org.to_string()).chain(names).collect::<Vec<_>>().join(" ")))
 }
 
 fn view(name: RowHash, suppression: &Suppression) -> SuppressionView {

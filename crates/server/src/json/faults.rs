@@ -3,7 +3,7 @@
 use super::{Json, Members};
 use crate::limits;
 use crate::problem::{Code, Problem, ServerCode};
-use onefold_core::error::Fault;
+use onefold_core::error::{Fault, step};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
@@ -35,15 +35,12 @@ impl<'p> Place<'p> {
         Place { up: Some(self), step: Step::Item(index) }
     }
 
-    /// As a JSON pointer (RFC 6901).
+    /// As a JSON pointer (RFC 6901); a member that is not like a name is `…` in it.
     pub fn pointer(&self) -> String {
         let mut pointer = self.up.map(Place::pointer).unwrap_or_default();
         match self.step {
             Step::Root => {}
-            Step::Member(name) => {
-                pointer.push('/');
-                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-            }
+            Step::Member(name) => pointer.push_str(&step(name)),
             Step::Item(index) => pointer.push_str(&format!("/{index}")),
         }
         pointer

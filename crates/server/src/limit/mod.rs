@@ -18,6 +18,7 @@ use bucket::{Bucket, Policy};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use onefold_core::id::OrgId;
 use onefold_core::org::{KeyId, KeyRate, OrgLimits};
+use onefold_core::pace::PersonRate;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -205,7 +206,7 @@ fn wait(seconds: u64, headers: &mut HeaderMap) {
 }
 
 /// The headers of a write that was refused because of the limit of its person.
-pub fn person_headers(per_second: u32, burst: u32, headers: &mut HeaderMap) {
+pub fn person_headers(PersonRate { per_second, burst }: PersonRate, headers: &mut HeaderMap) {
     let window = burst.div_ceil(per_second.max(1));
     let policy = HeaderValue::try_from(format!("\"{PERSON}\";q={burst};w={window}"));
     headers.insert(POLICY, policy.unwrap_or(HeaderValue::from_static("")));

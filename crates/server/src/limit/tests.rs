@@ -10,7 +10,7 @@ fn at(ms: u64) -> Ticks {
 }
 
 fn pace(limiter: &Limiter, org: [u32; 2], key: Option<[u32; 2]>) -> Pace {
-    let limits = OrgLimits { per_second: org[0], per_minute: org[1], ids_per_fetch: 5 };
+    let limits = OrgLimits { per_second: org[0], per_minute: org[1], ..OrgLimits::default() };
     let rate = key.map(|[per_second, per_minute]| KeyRate { per_second, per_minute });
     limiter.pace((OrgId::new(ORG).unwrap(), limits), (KeyId::from_u128(1), rate))
 }
@@ -48,7 +48,7 @@ fn every_limit_holds_and_a_refused_call_takes_from_none() {
     let refused = pace.take(at(2_000)).unwrap();
     assert_eq!(refused.refused(), Some(ServerCode::LimitKey));
     let other = limiter.pace(
-        (OrgId::new(ORG).unwrap(), OrgLimits { per_second: 10, per_minute: 30, ids_per_fetch: 5 }),
+        (OrgId::new(ORG).unwrap(), OrgLimits { per_second: 10, per_minute: 30, ..OrgLimits::default() }),
         (KeyId::from_u128(2), None),
     );
     assert_eq!(taken(&other, at(2_000), 20), 5, "all that the organisation has left for its other keys");
@@ -59,7 +59,7 @@ fn the_keys_of_an_organisation_share_its_bucket_and_organisations_do_not() {
     let limiter = Limiter::default();
     let (one, two) = (pace(&limiter, [0, 3], None), pace(&limiter, [0, 3], None));
     assert_eq!((taken(&one, at(0), 2), taken(&two.clone(), at(0), 2)), (2, 1));
-    let limits = OrgLimits { per_second: 0, per_minute: 3, ids_per_fetch: 5 };
+    let limits = OrgLimits { per_second: 0, per_minute: 3, ..OrgLimits::default() };
     let other = limiter.pace((OrgId::new(ORG + 1).unwrap(), limits), (KeyId::from_u128(1), None));
     assert_eq!(taken(&other, at(0), 9), 3);
 }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::http::{ROUTES, place_of, search};
 use crate::limit::POLICIES;
 use crate::problem::{Code, Problem, ServerCode};
+use crate::tls::Door;
 use http::{Method, StatusCode};
 use onefold_core::error::Code as CoreCode;
 use onefold_engines::Embedded;
@@ -43,6 +44,7 @@ pub struct Metrics {
     started: SystemTime,
     store: OnceLock<Arc<StoreTimes>>,
     embedded: OnceLock<Arc<Embedded>>,
+    doors: OnceLock<Vec<Arc<Door>>>,
 }
 
 impl Default for Metrics {
@@ -58,6 +60,7 @@ impl Default for Metrics {
             started: SystemTime::now(),
             store: OnceLock::new(),
             embedded: OnceLock::new(),
+            doors: OnceLock::new(),
         }
     }
 }
@@ -74,6 +77,11 @@ impl Metrics {
         if let Some(embedded) = embedded {
             let _ = self.embedded.set(embedded);
         }
+    }
+
+    /// From now on it is shown when the files of these listeners end.
+    pub fn watch_doors(&self, doors: &[Arc<Door>]) {
+        let _ = self.doors.set(doors.to_vec());
     }
 
     /// Notes an answer. `fetch` says that it is one of a fetch, whose place is known.
@@ -129,6 +137,7 @@ impl Metrics {
         if let Some(embedded) = self.embedded.get() {
             embedded_figures(&mut text, embedded);
         }
+        self.expiries(&mut text);
         self.process(&mut text);
         text.finish()
     }
@@ -156,6 +165,15 @@ impl Metrics {
         for (table, call, outcome, snapshot) in self.store.get().iter().flat_map(|meter| meter.series()) {
             let labels = [("table", table.name()), ("call", call.name()), ("outcome", outcome.name())];
             text.histogram("onefold_store_seconds", &labels, &snapshot);
+        }
+    }
+
+    fn expiries(&self, text: &mut Text) {
+        for door in self.doors.get().into_iter().flatten() {
+            for (file, end) in door.expiries() {
+                let labels = [("listener", door.kind().name()), ("file", file)];
+                text.value("onefold_tls_expires_seconds", &labels, end);
+            }
         }
     }
 

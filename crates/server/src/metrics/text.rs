@@ -67,6 +67,11 @@ pub const FAMILIES: &[Family] = &[
         "For how long the files may have held bytes of what was deleted or replaced; 0 where they hold none",
     ),
     family("onefold_disk_free_bytes", Kind::Gauge, "Bytes left on the data directory's disk"),
+    family(
+        "onefold_tls_expires_seconds",
+        Kind::Gauge,
+        "When the certificate or the first of the revocation lists of a listener ends, since 1970",
+    ),
     family("process_start_time_seconds", Kind::Gauge, "When the process began, since 1970"),
     family("process_resident_memory_bytes", Kind::Gauge, "Memory of the process"),
     family("onefold_build_info", Kind::Gauge, "The version that runs"),

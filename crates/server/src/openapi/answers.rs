@@ -73,6 +73,7 @@ const TOLD: &[Header] = &[
     header("RateLimit", "Of the limit that is nearest, or was hit: calls left (`r`), seconds until it is full (`t`)"),
     number("Retry-After", "Seconds until it may be tried again"),
     number("X-RateLimit-Reset", "Seconds until there is another call"),
+    header("WWW-Authenticate", "What credentials there are: an API key, or a bearer token where tokens are accepted"),
 ];
 /// Headers of every call that was counted.
 const LIMITED: &[&str] = &["RateLimit-Policy", "RateLimit"];
@@ -106,6 +107,7 @@ const FAILED: [u16; 14] = [400, 401, 403, 404, 408, 409, 412, 413, 415, 429, 500
 pub(super) fn failed(problem: &Value) -> Map<String, Value> {
     let response = |status: u16| {
         let further: &[&str] = match status {
+            401 => &["WWW-Authenticate"],
             429 => &["Retry-After", "X-RateLimit-Reset"],
             503 => &["Retry-After"],
             _ => &[],

@@ -2,7 +2,7 @@
 //! which errors every call can meet come from the route table.
 
 use super::Schemas;
-use onefold_api::admin::{KeyBody, KeyView, ListView, OrgBody, OrgPatchBody, OrgView, RotateBody};
+use onefold_api::admin::{KeyBody, KeyPatchBody, KeyView, ListView, OrgBody, OrgPatchBody, OrgView, RotateBody};
 use onefold_api::profiles::{DeleteAnswer, DeleteBody, Profile, SearchBody, WriteBody};
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -178,6 +178,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         answers: &[(200, "A page", Some(of::<ListView<KeyView>>))],
         takes: LIST,
         fails: &[404],
+    },
+    Operation {
+        route: ("PATCH", "/admin/v1/orgs/{orgId}/keys/{keyId}"),
+        id: "changeKey",
+        summary: "Changes a key's name and limits; what is not named stays",
+        body: Some(of::<KeyPatchBody>),
+        answers: &[(200, "As it is now, without its secret", Some(of::<KeyView>))],
+        takes: &[],
+        fails: &[404, 409],
     },
     Operation {
         route: ("POST", "/admin/v1/orgs/{orgId}/keys/{keyId}/rotate"),

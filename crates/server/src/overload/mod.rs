@@ -4,9 +4,9 @@
 //! anybody is lucky any more only makes everybody late. Then some of those who come are refused at once, before anything
 //! is done for them, so that the others are fast again.
 //!
-//! There are two queues. What waits for a processor waits as long as a task that is woken now and then; every call goes
-//! through that one, and of all that come a share is refused (`share.rs`). What waits for the store, and for the many steps of a write,
-//! shows in how long writes are inside: then fewer calls other than fetches are let in at once (`window.rs`).
+//! There are two queues. What waits for a processor waits as long as a task that is woken now and then; fetches wait for
+//! little else, and a share of them is refused (`share.rs`). What waits for the store, and between the many steps of a
+//! write, shows in how long writes are inside: then fewer calls other than fetches are let in at once (`window.rs`).
 
 mod share;
 mod window;
@@ -46,7 +46,7 @@ impl Overload {
         }
     }
 
-    /// What is refused now: thousandths of all calls, and whether there is a bound on those that are inside at once.
+    /// What is refused now: thousandths of fetches, and whether there is a bound on those that are inside at once.
     pub fn refused(&self) -> (u32, Option<u32>) {
         (self.processor.share(), self.writes.bound())
     }

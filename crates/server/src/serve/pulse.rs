@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Nothing: between two requests.
+/// Nothing: before the first byte of a request, also of the first.
 const IDLE: u8 = 0;
 /// The head of a request is coming.
 const HEAD: u8 = 1;
@@ -45,10 +45,9 @@ impl Drop for Answering {
 impl Pulse {
     pub(super) fn new() -> Self {
         let (began, zero) = (Instant::now(), || AtomicU64::new(1));
-        // Whoever connects is expected to begin a request.
         Self {
             began,
-            state: AtomicU8::new(HEAD),
+            state: AtomicU8::new(IDLE),
             since: zero(),
             stuck: AtomicU64::new(NEVER),
             inside: AtomicU32::new(0),
@@ -74,7 +73,7 @@ impl Pulse {
 
     /// The connection is ready for its first request: only now its time begins.
     pub(super) fn ready(&self) {
-        self.enter(HEAD);
+        self.enter(IDLE);
     }
 
     /// The head of one of many requests came to its end.

@@ -25,7 +25,12 @@ impl Begun {
         let pulse = Arc::new(Pulse::new());
         let socket = match door.handshake(Watched::new(self.stream, pulse.clone())).await {
             Ok(socket) => socket,
-            Err(error) => return tell(&door, &error),
+            Err(error) => {
+                if is_for_want_of_certificate(&error) {
+                    self.front.app().failures.note_handshake();
+                }
+                return tell(&door, &error);
+            }
         };
         pulse.ready();
         let (_, session) = socket.get_ref();
@@ -35,6 +40,13 @@ impl Begun {
             _ => converse(&self.front, socket, &pulse, &last, self.closed).await,
         }
     }
+}
+
+/// Whether a client was refused that showed no certificate, or none that is good here.
+fn is_for_want_of_certificate(error: &io::Error) -> bool {
+    use rustls::Error::{InvalidCertificate, NoCertificatesPresented};
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(NoCertificatesPresented | InvalidCertificate(_)))
 }
 
 /// What was wrong with a handshake. A client that is refused is worth more than a line for who looks closely; one that

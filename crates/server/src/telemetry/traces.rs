@@ -95,7 +95,7 @@ impl Traces {
         if !span.is_recording() {
             return;
         }
-        span.set_attribute(KeyValue::new("http.request.method", answered.method.to_string()));
+        span.set_attribute(KeyValue::new("http.request.method", method_of(answered.method)));
         span.set_attribute(KeyValue::new("http.route", answered.route));
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(answered.status.as_u16())));
         span.set_attribute(KeyValue::new("onefold.request_id", answered.request_id.to_owned()));
@@ -112,6 +112,22 @@ impl Traces {
     pub fn stop(&self) {
         // A collector that is gone is no reason to stay.
         let _ = self.provider.shutdown_with_timeout(Duration::from_millis(TRACES_MS));
+    }
+}
+
+/// A method as it is told outside: any that HTTP does not name is the caller's text, and `_OTHER` (OpenTelemetry).
+pub fn method_of(method: &Method) -> &'static str {
+    match *method {
+        Method::CONNECT => "CONNECT",
+        Method::DELETE => "DELETE",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
     }
 }
 
@@ -182,6 +198,15 @@ mod tests {
 
     fn of(value: &str) -> Option<SpanContext> {
         parent(&HeaderMap::from_iter([(http::HeaderName::from_static("traceparent"), value.parse().unwrap())]))
+    }
+
+    #[test]
+    fn a_method_that_is_none_is_not_repeated() {
+        let told = |name: &str| method_of(&name.parse().unwrap());
+        for known in ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"] {
+            assert_eq!(told(known), known);
+        }
+        assert_eq!(["get", "PURGE", "jane.doe"].map(told), ["_OTHER"; 3]);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
 };
+use rustls::pki_types::DnsName;
 use std::fs;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
@@ -32,6 +34,16 @@ struct Made {
     certificate: String,
     key: String,
     serial: SerialNumber,
+}
+
+/// A name that a certificate can have: of DNS, also with `*` for its first label, or an address. Others are told so.
+pub fn name(text: &str) -> Result<String, String> {
+    let dns = text.strip_prefix("*.").unwrap_or(text);
+    let is_dns = !dns.ends_with('.') && DnsName::try_from(dns).is_ok();
+    if is_dns || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.into());
+    }
+    Err("it must be a DNS name, such as api.example.com or *.example.com, or an IP address".into())
 }
 
 /// Makes them in this directory, which is made if need be: `ca.pem`, `server.pem`, `client.pem`, `revoked.pem`, each

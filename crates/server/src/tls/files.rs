@@ -2,6 +2,7 @@
 //!
 //! What is wrong with a file is said with its name and never with a byte of it: one of them is a key.
 
+use super::ends::{self, Ends};
 use crate::limits;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -10,6 +11,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,10 +36,36 @@ pub(super) struct ClientFiles {
     pub(super) crl: Option<PathBuf>,
 }
 
-/// What was read.
+/// What was read. The server's identity and the clients known to it are taken up apart from each other.
 pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
-    pub(super) verifier: Option<Arc<dyn ClientCertVerifier>>,
+    identity: Identity,
+    known: Option<Known>,
+}
+
+/// The server's certificate and key.
+#[derive(Clone)]
+struct Identity {
+    key: Arc<CertifiedKey>,
+    ends: Option<u64>,
+}
+
+/// The authorities of clients, and what judges clients by them and the revocation lists.
+#[derive(Clone)]
+struct Known {
+    roots: Arc<RootCertStore>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    ends: Option<u64>,
+}
+
+impl Loaded {
+    pub(super) fn verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+        self.known.as_ref().map(|known| known.verifier.clone())
+    }
+
+    pub(super) fn ends(&self) -> Ends {
+        Ends { certificate: self.identity.ends, crl: self.known.as_ref().and_then(|known| known.ends) }
+    }
 }
 
 /// What tells a file from what it was before.
@@ -46,21 +74,38 @@ pub(super) type Mark = Option<(SystemTime, u64, u64)>;
 impl Files {
     /// Reads all of them, or says all that is wrong with them.
     pub(super) fn load(&self) -> Result<Loaded, Vec<String>> {
+        match self.load_over(None) {
+            (Some(loaded), faults) if faults.is_empty() => Ok(loaded),
+            (_, faults) => Err(faults),
+        }
+    }
+
+    /// Reads all of them; where something is wrong, which is said, what was read before takes its place.
+    pub(super) fn load_over(&self, before: Option<&Loaded>) -> (Option<Loaded>, Vec<String>) {
         let mut faults = Vec::new();
         let provider = Arc::new(ring::default_provider());
-        let chain = noted(certificates(&self.certificate), &mut faults);
-        let key = noted(private_key(&self.key), &mut faults);
-        let verifier = self.clients.as_ref().map(|clients| clients.verifier(&provider, &mut faults));
-        let (Some(chain), Some(key)) = (chain, key) else { return Err(faults) };
-        let verifier = match verifier {
-            None => None,
-            Some(Some(verifier)) => Some(verifier),
-            Some(None) => return Err(faults),
+        let identity = self.identity(&provider, &mut faults).or_else(|| before.map(|before| before.identity.clone()));
+        let known = self.clients.as_ref().map(|clients| {
+            let before = before.and_then(|before| before.known.as_ref());
+            clients.read(&provider, before, &mut faults).or_else(|| before.cloned())
+        });
+        let (Some(identity), true) = (identity, known.as_ref().is_none_or(Option::is_some)) else {
+            return (None, faults);
         };
-        match config(provider, chain, key, verifier.clone()) {
-            Ok(config) => Ok(Loaded { config: Arc::new(config), verifier }),
-            Err(error) => Err(vec![format!("{} and {}: {error}", self.certificate.display(), self.key.display())]),
-        }
+        let known = known.flatten();
+        let config = config(provider, &identity, known.as_ref()).map_err(|error| error.to_string());
+        let config = noted(config, &mut faults).map(Arc::new);
+        (config.map(|config| Loaded { config, identity, known }), faults)
+    }
+
+    fn identity(&self, provider: &CryptoProvider, faults: &mut Vec<String>) -> Option<Identity> {
+        let chain = noted(certificates(&self.certificate), faults);
+        let key = noted(private_key(&self.key), faults);
+        let (chain, key) = (chain?, key?);
+        let ends = ends::of_certificates(chain.iter().map(AsRef::as_ref));
+        let certified = CertifiedKey::from_der(chain, key, provider)
+            .map_err(|error| format!("{} and {}: {error}", self.certificate.display(), self.key.display()));
+        Some(Identity { key: Arc::new(noted(certified, faults)?), ends })
     }
 
     /// How the files look from outside.
@@ -71,38 +116,52 @@ impl Files {
 }
 
 impl ClientFiles {
-    fn verifier(
+    /// Authorities that cannot be read keep no new list from being taken up: it is put to those of before. New
+    /// authorities wait for lists that can be read, without which their clients would be refused.
+    fn read(&self, provider: &Arc<CryptoProvider>, before: Option<&Known>, faults: &mut Vec<String>) -> Option<Known> {
+        let roots = noted(roots(&self.ca).map(Arc::new), faults);
+        let roots = roots.or_else(|| before.map(|before| before.roots.clone()));
+        let lists = noted(self.crl.as_deref().map_or(Ok(Vec::new()), revocations), faults);
+        let roots = roots?;
+        let known = lists.and_then(|lists| noted(self.judging(provider, roots.clone(), lists), faults));
+        if known.is_none() && before.is_some_and(|before| before.roots.roots != roots.roots) {
+            faults.push(format!("{} waits for the lists", self.ca.display()));
+        }
+        known
+    }
+
+    fn judging(
         &self,
         provider: &Arc<CryptoProvider>,
-        faults: &mut Vec<String>,
-    ) -> Option<Arc<dyn ClientCertVerifier>> {
-        let roots = noted(roots(&self.ca), faults);
-        let lists = noted(self.crl.as_deref().map_or(Ok(Vec::new()), revocations), faults);
-        let (roots, lists) = (roots?, lists?);
+        roots: Arc<RootCertStore>,
+        lists: Vec<CertificateRevocationListDer<'static>>,
+    ) -> Result<Known, String> {
+        let ends = ends::of_lists(lists.iter().map(AsRef::as_ref));
         // Who cannot be told to be unrevoked is refused, and so is who is judged by a list that is overdue.
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        let builder = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
             .with_crls(lists)
             .enforce_revocation_expiration();
-        let built = builder.build().map_err(|error| format!("{} and its lists: {error}", self.ca.display()));
-        noted(built, faults)
+        // There are authorities, so that it can be the lists alone.
+        let at_fault = self.crl.as_ref().unwrap_or(&self.ca);
+        let verifier = builder.build().map_err(|error| format!("{}: {error}", at_fault.display()))?;
+        Ok(Known { roots, verifier, ends })
     }
 }
 
 fn config(
     provider: Arc<CryptoProvider>,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    identity: &Identity,
+    known: Option<&Known>,
 ) -> Result<ServerConfig, rustls::Error> {
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
-    let mut config = match &verifier {
-        Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+    let mut config = match known {
+        Some(known) => builder.with_client_cert_verifier(known.verifier.clone()),
         None => builder.with_no_client_auth(),
     }
-    .with_single_cert(chain, key)?;
+    .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key.clone())));
     config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
-    if verifier.is_some() {
+    if known.is_some() {
         // A resumed session shows no certificate, so that one which is revoked by now would get in.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

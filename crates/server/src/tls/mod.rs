@@ -1,10 +1,11 @@
 //! Listeners with TLS: the files behind them, handshakes, and the certificates that clients show (contract section 2).
 //!
-//! A [`Door`] is what one listener shows to the network. Its files are read again when they change (`watch.rs`); what
-//! was read before holds until all of the new ones are good, and connections that are open do not notice. What happens
-//! on a connection after the handshake is in [`crate::serve`].
+//! A [`Door`] is what one listener shows to the network. Its files are read again when they change (`watch.rs`); what is
+//! wrong with the new ones leaves in place what was read before, and connections that are open do not notice. What
+//! happens on a connection after the handshake is in [`crate::serve`].
 
 pub mod dev;
+mod ends;
 mod files;
 mod peer;
 mod watch;
@@ -15,6 +16,7 @@ pub use watch::watch;
 
 use crate::config::Config;
 use crate::limits;
+use ends::Ends;
 use files::{ClientFiles, Files, Loaded, Mark};
 use rustls::server::danger::ClientCertVerifier;
 use std::io;
@@ -38,6 +40,16 @@ pub enum Kind {
     Tls,
     /// Only who shows a certificate.
     Mtls,
+}
+
+impl Kind {
+    /// Its name in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Tls => "tls",
+            Kind::Mtls => "mtls",
+        }
+    }
 }
 
 /// One listener with TLS.
@@ -85,6 +97,7 @@ impl Door {
     fn open(kind: Kind, wanted: SocketAddr, files: Files, config: &Config) -> Result<Self, Vec<String>> {
         let marks = files.marks();
         let loaded = Arc::new(files.load()?);
+        loaded.ends().tell(kind);
         Ok(Self {
             kind,
             wanted,
@@ -125,16 +138,27 @@ impl Door {
         }
     }
 
-    /// Reads the files again. Where anything is wrong with them, what was read before goes on to hold.
+    /// Reads the files again. What is wrong with them is told, and leaves in place what was read before.
     fn reload(&self) -> Result<(), Vec<String>> {
         let marks = self.files.marks();
-        let loaded = self.files.load();
+        let (loaded, faults) = self.files.load_over(Some(&self.loaded()));
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         now.marks = marks;
-        now.loaded = Arc::new(loaded?);
+        if let Some(loaded) = loaded {
+            now.loaded = Arc::new(loaded);
+        }
         drop(now);
         self.readings.fetch_add(1, Ordering::SeqCst);
-        Ok(())
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Which of its files end, and when, in seconds since 1970.
+    pub fn expiries(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.ends().known()
+    }
+
+    fn ends(&self) -> Ends {
+        self.loaded().ends()
     }
 
     fn loaded(&self) -> Arc<Loaded> {
@@ -146,7 +170,7 @@ impl Door {
     }
 
     fn verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
-        self.loaded().verifier.clone()
+        self.loaded().verifier()
     }
 
     fn readings(&self) -> u64 {

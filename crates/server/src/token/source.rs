@@ -37,9 +37,10 @@ enum Origin {
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    /// Whether a look is under way, and when the last one began.
+    /// Whether a look is under way.
     looking: bool,
-    began: Option<Instant>,
+    /// When the last one began that an unknown key was the cause of.
+    asked: Option<Instant>,
     /// What was wrong at the last look, so that it is told once.
     fault: Option<String>,
 }
@@ -93,30 +94,31 @@ impl Source {
     /// Looks now and then, for as long as it is polled.
     pub(super) async fn watch(self: Arc<Self>) {
         loop {
-            self.clone().look(Duration::ZERO).await;
+            self.clone().look(false).await;
             let every = if self.fault().is_some() { self.every.min(RETRY) } else { self.every };
             tokio::time::sleep(every).await;
         }
     }
 
-    /// Looks because of a key that is not there, unless that was done a moment ago.
+    /// Looks because of a key that is not there, unless a look for that reason was begun a moment ago.
     pub(super) async fn look_again(self: &Arc<Self>) {
-        self.clone().look(self.unknown).await;
+        self.clone().look(true).await;
     }
 
-    /// Looks, unless the last look began less than so long ago; waits for one that is under way. It goes on when the
-    /// caller is gone: otherwise callers who hang up could keep a new key from being found.
-    async fn look(self: Arc<Self>, not_within: Duration) {
+    /// Looks, because of an unknown key or because it is time; waits for a look that is under way. It goes on when the caller
+    /// is gone: otherwise callers who hang up could keep a new key from being found.
+    async fn look(self: Arc<Self>, for_unknown: bool) {
         // Before the state is looked at: an end that comes after that is seen.
         let mut ended = self.looks.subscribe();
         let begins = {
             let mut state = self.state();
-            let is_early = state.began.is_some_and(|began| began.elapsed() < not_within);
+            let is_early = for_unknown && state.asked.is_some_and(|asked| asked.elapsed() < self.unknown);
             match (state.looking, is_early) {
                 (false, true) => return,
                 (looking, _) => {
                     if !looking {
-                        (state.looking, state.began) = (true, Some(Instant::now()));
+                        state.looking = true;
+                        state.asked = if for_unknown { Some(Instant::now()) } else { state.asked };
                     }
                     !looking
                 }
@@ -155,7 +157,11 @@ impl Source {
                 state.hold(keys);
             }
             Err(fault) if state.fault.as_ref() != Some(&fault) => {
-                tracing::error!(fault, "the keys of tokens could not be read; what was read before holds for a while");
+                tracing::error!(
+                    fault,
+                    held = state.held.is_some(),
+                    "the keys of tokens could not be read; what was read before, if anything, holds for a while"
+                );
                 state.fault = Some(fault);
             }
             Err(_) => {}

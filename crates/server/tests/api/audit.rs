@@ -53,6 +53,21 @@ async fn a_delete_is_recorded_with_its_number_and_no_value() {
 }
 
 #[tokio::test]
+async fn a_split_is_recorded_with_the_two_it_parted() {
+    let world = world().await;
+    let write = async |ids: Value| world.write(json!({"ids": ids, "upsert": {}})).await.ok()[0]["ucid"].take();
+    let one = write(json!({"email": "e1"})).await;
+    world.clock.advance(1);
+    let other = write(json!({"phone": "4911"})).await;
+    write(json!({"email": "e1", "phone": "4911"})).await;
+    let (one, other) = (one.as_str().unwrap(), other.as_str().unwrap());
+    world.split(one, other).await.ok();
+    let log = entries(&world, LOG).await;
+    let about = format!("{one} {other}");
+    assert_eq!((&log[0]["outcome"], &log[0]["about"], &log[1]["about"]), (&json!("done"), &json!(about), &json!("")));
+}
+
+#[tokio::test]
 async fn what_root_does_to_no_organisation_is_in_the_log_of_the_server() {
     let world = world().await;
     world.post("/admin/v1/orgs", json!({"name": "Acme", "orgId": 70})).key(ROOT_KEY).await;

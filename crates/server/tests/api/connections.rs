@@ -166,11 +166,9 @@ async fn an_answer_that_takes_its_time_is_sent_to_its_end_also_when_the_server_s
 #[tokio::test]
 async fn a_head_that_does_not_come_to_its_end_is_cut_off() {
     let server = running(QUICK).await;
-    for start in ["", "POST /cdp/v1/users HTTP/1.1\r\nhost: x\r\n"] {
-        let mut stream = server.connect().await;
-        stream.write_all(start.as_bytes()).await.unwrap();
-        assert_eq!(rest(&mut stream).await, "");
-    }
+    let mut stream = server.connect().await;
+    stream.write_all(b"POST /cdp/v1/users HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    assert_eq!(rest(&mut stream).await, "");
 }
 
 #[tokio::test]
@@ -199,6 +197,18 @@ async fn a_connection_without_requests_is_closed_after_a_while() {
     let mut stream = server.connect().await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(rest(&mut stream).await.ends_with("ok\n"));
+}
+
+#[tokio::test]
+async fn a_new_connection_may_be_silent_for_as_long_as_one_between_two_requests() {
+    let server = running("[server]\nhead_timeout_ms = 50\nidle_timeout_ms = 600").await;
+    let (mut silent, mut late) = (server.connect().await, server.connect().await);
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    late.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(piece(&mut late).await.ends_with("ok\n"));
+    assert_eq!(rest(&mut silent).await, "");
+    assert!(began.elapsed() >= Duration::from_millis(600), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -34,7 +34,9 @@ async fn a_key_comes_by_header_or_by_url_parameter() {
 #[tokio::test]
 async fn without_a_valid_key_nothing_opens() {
     let world = world().await;
-    is(&search(&world, "").without("apikey").await, (401, "auth.missing"));
+    let missing = search(&world, "").without("apikey").await;
+    is(&missing, (401, "auth.missing"));
+    assert_eq!(missing.header("www-authenticate"), r#"ApiKey realm="onefold", Bearer realm="onefold""#);
     is(&search(&world, "").key("").await, (401, "auth.missing"));
     let long = "x".repeat(5000);
     for unknown in ["nonsense", "of_", &world.key[..world.key.len() - 1], &world.key.to_lowercase(), &long] {

@@ -153,6 +153,66 @@ async fn one_person_takes_a_burst_of_writes_and_then_some_a_second() {
     world.say("kiosk", json!({"a": 7})).await.refused(429, "limit.profile");
 }
 
+/// How many of so many writes of one person are taken, and what the last answer says of the limit.
+async fn written(world: &World, user: &str, writes: usize) -> (usize, String) {
+    let (mut taken, mut policy) = (0, String::new());
+    for _ in 0..writes {
+        let answer = world.say(user, json!({"a": 1})).await;
+        taken += usize::from(answer.status == 200);
+        if answer.status != 200 {
+            answer.refused(429, "limit.profile");
+            policy = answer.header("ratelimit-policy").into();
+        }
+    }
+    (taken, policy)
+}
+
+#[tokio::test]
+async fn an_organisation_may_say_how_fast_one_of_its_people_is_written_to() {
+    let world = world_with("[limits]\nperson_per_second = 10\nperson_burst = 5").await;
+    assert_eq!(written(&world, "kiosk", 6).await, (5, "\"profile\";q=5;w=1".into()));
+    limit(&world, json!({"personPerSecond": 2, "personBurst": 8})).await;
+    assert_eq!(written(&world, "other", 9).await, (8, "\"profile\";q=8;w=4".into()));
+    world.clock.advance(500);
+    assert_eq!(written(&world, "other", 2).await.0, 1, "two a second");
+    limit(&world, json!({"personPerSecond": 0})).await;
+    assert_eq!(written(&world, "other", 50).await.0, 50, "0 is no limit");
+    limit(&world, json!({"personPerSecond": null, "personBurst": 3})).await;
+    assert_eq!(written(&world, "third", 4).await, (3, "\"profile\";q=3;w=1".into()), "each has its own default");
+    world.clock.advance(100);
+    assert_eq!(written(&world, "third", 2).await.0, 1, "ten a second, as the settings say");
+    limit(&world, json!({"personBurst": null})).await;
+    assert_eq!(written(&world, "fourth", 6).await.0, 5);
+}
+
+#[tokio::test]
+async fn the_limit_of_a_person_of_one_organisation_is_not_that_of_another() {
+    let world = world_with("[limits]\nperson_per_second = 0").await;
+    limit(&world, json!({"personPerSecond": 1, "personBurst": 2})).await;
+    assert_eq!(written(&world, "u", 4).await, (2, "\"profile\";q=2;w=2".into()));
+    for number in 0..20 {
+        let write = world.say("u", json!({"a": number})).key(&world.other_key);
+        let body = json!({"orgId": OTHER_ORG, "region": "EU", "ids": {"user_id": "u"}, "upsert": {}});
+        write.body(body.to_string()).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_a_person_that_another_node_sets_holds_within_a_second() {
+    let world = world().await;
+    world.say("u", json!({"a": 1})).await.ok();
+    let (clock, entropy) = (world.clock.clone(), std::sync::Arc::new(onefold::system::SystemEntropy));
+    let other_node = onefold_core::service::Service::open(world.store.clone(), clock, entropy).await.unwrap();
+    let org = onefold_core::id::OrgId::new(ORG).unwrap();
+    let patch = onefold_core::service::orgs::OrgPatch { person_burst: Some(Some(1)), ..Default::default() };
+    other_node.patch_org(org, &patch).await.unwrap();
+    let changed = std::time::Instant::now();
+    while world.say("u", json!({"a": 1})).await.status != 429 {
+        assert!(changed.elapsed() < std::time::Duration::from_secs(1), "it is not limited after a second");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_repeat_of_a_write_takes_nothing_of_its_person() {
     let world = world_with("[limits]\nperson_per_second = 1\nperson_burst = 1").await;

@@ -23,6 +23,7 @@ mod health;
 mod in_full;
 mod keys_delete;
 mod keys_get;
+mod keys_patch;
 mod keys_post;
 mod keys_rotate;
 mod limits;

@@ -34,6 +34,27 @@ async fn more_identifiers_for_a_fetch_hold_at_once() {
 }
 
 #[tokio::test]
+async fn the_limit_of_one_person_is_shown_where_it_is_its_own() {
+    let world = world().await;
+    let before = world.get(URL).await.ok();
+    let limits = |body| patch(&world, URL, json!({"limits": body}));
+    let with = |more| with(before["limits"].clone(), more);
+    let first = limits(json!({"personPerSecond": 0})).await.ok();
+    assert_eq!(first["limits"], with(json!({"personPerSecond": 0})));
+    let both = limits(json!({"personBurst": 1_000_000})).await.ok();
+    assert_eq!(both["limits"], with(json!({"personPerSecond": 0, "personBurst": 1_000_000})));
+    for bad in [json!(-1), json!(1_000_001), json!(1.5), json!("5")] {
+        limits(json!({"personPerSecond": bad})).await.wrong_at("request.invalid", &["/limits/personPerSecond"]);
+        limits(json!({"personBurst": bad})).await.wrong_at("request.invalid", &["/limits/personBurst"]);
+    }
+    limits(json!({"personBurst": 0})).await.wrong_at("request.invalid", &["/limits/personBurst"]);
+    assert_eq!(patch(&world, URL, json!({"adminEmail": "a@b"})).await.ok()["limits"], both["limits"]);
+    assert_eq!(world.get(URL).await.ok()["limits"], both["limits"]);
+    let none = limits(json!({"personPerSecond": null, "personBurst": null})).await.ok();
+    assert_eq!(none["limits"], before["limits"]);
+}
+
+#[tokio::test]
 async fn minimal_answers_may_become_the_default() {
     let world = world().await;
     world.say("u", json!({"a": 1})).await.ok();

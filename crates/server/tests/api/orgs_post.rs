@@ -25,12 +25,15 @@ async fn everything_may_be_chosen() {
     let world = world().await;
     let body = json!({
         "name": "Acme", "orgId": 9007199254740991u64, "regions": ["us", "Eu"], "writeAnswer": "minimal",
-        "limits": {"perSecond": 0, "perMinute": 4294967295u32, "idsPerFetch": 500}
+        "limits": {
+            "perSecond": 0, "perMinute": 4294967295u32, "idsPerFetch": 500, "personPerSecond": 5, "personBurst": null
+        }
     });
     let made = world.post(ORGS, body).key(ROOT_KEY).await.json();
     assert_eq!(made["orgId"], 9007199254740991u64);
     assert_eq!(made["regions"], json!(["US", "EU"]), "upper case, in the order given");
-    assert_eq!(made["limits"], json!({"perSecond": 0, "perMinute": 4294967295u32, "idsPerFetch": 500}));
+    let limits = json!({"perSecond": 0, "perMinute": 4294967295u32, "idsPerFetch": 500, "personPerSecond": 5});
+    assert_eq!(made["limits"], limits);
     assert_eq!(made["writeAnswer"], "minimal");
 }
 

@@ -61,6 +61,26 @@ async fn no_problem_holds_what_the_caller_sent() {
         assert_eq!(answer.status, 400);
         assert!(!String::from_utf8_lossy(&answer.bytes).contains("secret@"));
     }
+    let names = json!({"secret@example.org": "v"});
+    let writes = [
+        (json!({"ids": names}), "/ids/…"),
+        (
+            json!({"ids": {"user_id": "u"}, "upsert": {"profile": {"secret@example.org": [1, [2]]}}}),
+            "/upsert/profile/…/1",
+        ),
+        (json!({"ids": {"user_id": "u"}, "secret@example.org": 1}), "/…"),
+    ];
+    for (body, pointer) in writes {
+        let problem = world.write(body).await.json();
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        assert!(!problem.to_string().contains("secret@"), "{problem}");
+    }
+    let twice = world.write(json!({})).body(r#"{"ids":{"secret@example.org":"a","secret@example.org":"b"}}"#).await;
+    twice.wrong_at("request.duplicate_key", &["/ids/…"]);
+    let listed = world.get("/admin/v1/orgs?secret@example.org=1").key(ROOT_KEY).await;
+    listed.wrong_at("request.invalid", &["?…"]);
+    let used = world.get("/cdp/v1/usage?secret@example.org=1").await.json();
+    assert_eq!(used["errors"][0]["pointer"], "?…", "{used}");
 }
 
 #[tokio::test]

@@ -111,13 +111,22 @@ async fn an_administrator_lifts_it_by_its_id_in_all_writings() {
     assert!(lifted, "{audit}");
 }
 
+/// What the last entry of the audit log is about.
+async fn last_about(world: &World) -> String {
+    world.get(&format!("{ADMIN}/audit?limit=1")).await.ok()["items"][0]["about"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn or_by_the_value_in_whatever_writing_in_one_region_or_in_all() {
     let (world, _) = without_jane().await;
     let lift = |body| world.admin(Method::POST, "/suppressions/_lift", body);
     let email = json!({"kind": "email", "value": "JANE@example.com"});
+    let listed = list(&world).await;
+    let id = &listed["items"].as_array().unwrap().iter().find(|item| item["kind"] == "email").unwrap()["suppressionId"];
     lift(with(email.clone(), json!({"region": "US"}))).await.refused(404, "suppression.unknown");
+    assert_eq!(last_about(&world).await, "7");
     lift(with(email.clone(), json!({"region": "eu"}))).await.no_content();
+    assert_eq!(last_about(&world).await, format!("7 {}", id.as_str().unwrap()));
     lift(email).await.refused(404, "suppression.unknown");
     world.write(json!({"ids": {"email": "jane@example.com"}})).await.ok();
     lift(json!({"kind": "user_id", "value": "jane"})).await.no_content();

@@ -104,6 +104,7 @@ fn a_receipt_verifies_without_a_server_and_not_after_a_change() {
     let verify = |file: &str| run(onefold(dir.path()).args(["receipt", "verify", file, "--keys", "keys.json"]));
     let good = verify("receipt.json");
     assert!(good.status == 0 && good.stdout.starts_with("valid: organisation 1"), "{good:?}");
+    assert!(good.stdout.contains(", 1 profile deleted at 20"), "{good:?}");
     for (file, why) in [("changed.json", "signature"), ("keys.json", "is not a receipt"), ("none.json", "No such file")]
     {
         let bad = verify(file);

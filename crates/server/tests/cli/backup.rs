@@ -119,6 +119,8 @@ fn who_was_deleted_after_a_backup_does_not_come_back() {
     place.write(&server, "never again");
     let made = place.backup();
     assert_eq!((made["file"].as_str(), made["warnings"].as_array().map(Vec::len)), (Some("b.onefold"), Some(0)));
+    let rotated = server.run(&["key", "rotate", "--receipts"]);
+    assert_eq!(rotated.status, 0, "{rotated:?}");
     let deletion = place.delete(&server, "leaves");
     place.write(&server, "comes and goes");
     place.delete(&server, "comes and goes");
@@ -133,8 +135,10 @@ fn who_was_deleted_after_a_backup_does_not_come_back() {
 
     let restored = place.run(&["restore", "b.onefold", "--json"]);
     assert_eq!(restored.status, 0, "{restored:?}");
-    let deletions = restored.json()["deletions"].clone();
-    assert_eq!(deletions, json!({"lines": 8, "people": 2, "withThem": 0, "missing": null}));
+    let mut deletions = restored.json()["deletions"].clone();
+    assert!(deletions["until"].take().is_number());
+    assert_eq!(deletions, json!({"lines": 8, "people": 2, "withThem": 0, "until": null, "missing": null}));
+    assert_eq!(restored.json()["newReceiptKey"], true, "the one of the backup was replaced");
     let server = place.start();
     assert!(place.is_there(&server, "stays"));
     assert!(!place.is_there(&server, "leaves") && !place.is_there(&server, "comes and goes"));
@@ -157,7 +161,8 @@ fn who_was_deleted_after_a_backup_does_not_come_back() {
     // And so on: what is deleted now does not come back by the same backup either.
     place.delete(&server, "stays");
     place.lose(server);
-    assert_eq!(place.run(&["restore", "b.onefold"]).status, 0);
+    let restored = place.run(&["restore", "b.onefold"]);
+    assert!(restored.status == 0 && restored.stdout.contains("receipts are signed with a new key"), "{restored:?}");
     assert!(!place.is_there(&place.start(), "stays"));
 }
 
@@ -180,7 +185,7 @@ fn without_the_deletion_log_it_is_refused_unless_that_is_accepted_and_recorded()
     for (given, words) in [
         (None, "there is no deletion log"),
         (Some("early.log"), "is an older copy"),
-        (Some("damaged.log"), "is damaged in line 2"),
+        (Some("damaged.log"), "is damaged in line 3"),
         (Some("b.onefold"), "is not a deletion log"),
     ] {
         let more = given.map_or(vec![], |log| vec!["--deletion-log", log]);
@@ -197,6 +202,8 @@ fn without_the_deletion_log_it_is_refused_unless_that_is_accepted_and_recorded()
     let server = place.start();
     assert!(place.is_there(&server, "stays") && place.is_there(&server, "leaves"), "as the flag says");
     audited(&server, "onefold restore --accept-missing-deletions");
+    let text = server.run(&["audit", "tail"]);
+    assert!(text.status == 0 && !text.stdout.contains(" 0 times"), "{text:?}");
 }
 
 #[test]
@@ -270,6 +277,11 @@ fn what_is_no_whole_backup_is_refused_and_changes_nothing() {
     fs::write(place.path("data/RESTORING"), "").unwrap();
     let refused = place.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert!(refused.status == 1 && refused.stderr.contains("run onefold restore again"), "{refused:?}");
+    let looked = place.run(&["doctor"]);
+    assert!(looked.status == 1 && looked.stderr.contains("run onefold restore again"), "{looked:?}");
+    fs::remove_file(place.path("data/FORMAT")).unwrap();
+    let looked = place.run(&["doctor"]);
+    assert!(looked.status == 1 && looked.stderr.contains("run onefold restore again"), "also early in it: {looked:?}");
     assert_eq!(place.run(&["restore", "b.onefold"]).status, 0);
     assert!(place.is_there(&place.start(), "stays"));
 }

@@ -135,6 +135,6 @@ fn a_root_key_from_the_environment_counts_and_is_not_kept() {
     assert_eq!(http(&server.url, "GET", "/admin/v1/orgs", "chosen-for-this-test", ""), 200);
     let list = ["org", "list", "--json"];
     assert_eq!(run(onefold(dir.path()).args(list).env("ONEFOLD_ROOT_KEY", "chosen-for-this-test")).status, 0);
-    let other = run(onefold(dir.path()).args(list).env("ONEFOLD_ROOT_KEY", "another"));
+    let other = run(onefold(dir.path()).args(list).env("ONEFOLD_ROOT_KEY", "another-than-was-chosen"));
     assert_eq!((other.status, &other.json()["code"]), (1, &serde_json::json!("auth.invalid")));
 }

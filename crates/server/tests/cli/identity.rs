@@ -155,6 +155,7 @@ fn what_was_deleted_for_good_is_listed_and_lifted() {
     let card = items.iter().find(|item| item["kind"] == "card").unwrap();
     let text = server.run(&["suppression", "list", "--org", "1"]);
     assert!(text.stdout.contains("SUPPRESSED AT") && text.stdout.contains("user_id"), "{text:?}");
+    assert!(!text.stdout.contains(&card["suppressedAt"].to_string()), "a moment as people read it: {text:?}");
     let id = card["suppressionId"].as_str().unwrap();
     let by_id = ["suppression", "lift", "--org", "1", "--id", id];
     assert_eq!(server.json(&by_id), json!({"suppressionId": id, "lifted": true}));
@@ -165,7 +166,9 @@ fn what_was_deleted_for_good_is_listed_and_lifted() {
     let again = server.run(&["suppression", "lift", "--org", "1", "--value", "user_id=j", "--region", "EU", "--json"]);
     assert_eq!((again.status, &again.json()["code"]), (1, &json!("suppression.unknown")));
     assert_eq!(server.run(&["suppression", "lift", "--org", "1", "--value", "j"]).status, 2);
-    assert_eq!(server.run(&["suppression", "lift", "--org", "1"]).status, 2);
+    let nothing = server.run(&["suppression", "lift", "--org", "1"]);
+    assert!(nothing.status == 2 && nothing.stderr.contains("<--id <ID>|--value <KIND=VALUE>>"), "{nothing:?}");
+    assert_eq!(server.run(&["suppression", "lift", "--org", "1", "--id", id, "--value", "user_id=j"]).status, 2);
 }
 
 #[test]

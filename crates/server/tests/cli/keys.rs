@@ -36,6 +36,21 @@ fn a_key_is_made_works_and_is_revoked_within_a_second() {
 }
 
 #[test]
+fn a_key_is_changed_and_what_is_not_named_stays() {
+    let dir = directory();
+    let server = server(dir.path());
+    let made = server.json(&[&READ[..], &["--per-second", "7"]].concat());
+    let id = made["keyId"].as_str().unwrap();
+    let update = |flags: &[&str]| server.json(&[&["key", "update", "--org", "1", "--key", id], flags].concat());
+    let named = update(&["--name", "shop", "--per-minute", "90"]);
+    assert_eq!((&named["name"], &named["rateLimit"]), (&json!("shop"), &json!({"perSecond": 7, "perMinute": 90})));
+    let text = server.run(&["key", "list", "--org", "1"]);
+    assert!(text.stdout.contains("shop") && text.stdout.contains("90"), "{text:?}");
+    assert_eq!(update(&["--no-rate-limit"])["rateLimit"], json!(null));
+    assert_eq!(update(&[])["name"], "shop");
+}
+
+#[test]
 fn a_rotation_leaves_the_old_secret_for_its_overlap() {
     let dir = directory();
     let server = server(dir.path());

@@ -14,6 +14,14 @@ fn organisations_are_made_changed_shown_and_listed() {
     let next = server.json(&["org", "create", "--name", "Second"]);
     let changed = server.json(&["org", "update", "--id", "42", "--ids-per-fetch", "50", "--write-answer", "minimal"]);
     assert_eq!((&changed["limits"]["idsPerFetch"], &changed["name"]), (&json!(50), &json!("Acme")));
+    let person = |per_second, burst| {
+        let flags = ["--person-per-second", per_second, "--person-burst", burst];
+        server.json(&[&["org", "update", "--id", "42"], &flags[..]].concat())["limits"].clone()
+    };
+    let limits = person("5", "20");
+    assert_eq!((&limits["personPerSecond"], &limits["personBurst"]), (&json!(5), &json!(20)));
+    assert_eq!(person("default", "default"), changed["limits"]);
+    assert_eq!(server.run(&["org", "update", "--id", "42", "--person-burst", "none"]).status, 2);
     assert_eq!(server.json(&["org", "show", "--id", "42"]), changed);
     assert_eq!(server.json(&["org", "list"]), json!({"items": [next, changed], "next": null}));
 

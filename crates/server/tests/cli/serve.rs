@@ -41,4 +41,13 @@ fn what_cannot_start_says_why() {
     let taken = server.run(&["serve", "--listen", address, "--data", "other", "--json"]);
     assert_eq!((taken.status, &taken.json()["code"]), (1, &json!("server.failed")));
     assert!(dir.path().join("data/address").exists(), "the first one is still found");
+    let short = run(onefold(dir.path()).args(["serve", "--data", "other"]).env("ONEFOLD_ROOT_KEY", "x"));
+    assert!(short.status == 1 && short.stderr.contains("ONEFOLD_ROOT_KEY must have at least 16"), "{short:?}");
+}
+
+#[test]
+fn who_asks_where_none_runs_is_told_how_to_start_one_there() {
+    let dir = directory();
+    let asked = run(onefold(dir.path()).args(["org", "list", "--data", "my data"]));
+    assert!(asked.status == 1 && asked.stderr.contains(" serve --data 'my data'\n"), "{asked:?}");
 }

@@ -31,7 +31,8 @@ fn where_no_server_runs_every_command_says_how_to_start_one() {
             let ran = run(onefold(dir.path()).args(&args));
             assert_eq!((ran.status, ran.stdout.as_str()), (1, ""), "{command:?}");
             assert!(ran.stderr.contains("no server is running") && ran.stderr.contains(" serve"), "{ran:?}");
-            let keyed = run(onefold(dir.path()).args(&args).arg("--json").env("ONEFOLD_ROOT_KEY", "some"));
+            let keyed =
+                run(onefold(dir.path()).args(&args).arg("--json").env("ONEFOLD_ROOT_KEY", "some-root-key-or-other"));
             assert_eq!((keyed.status, &keyed.json()["code"]), (1, &json!("cli.no_server")), "{command:?}");
         }
     }

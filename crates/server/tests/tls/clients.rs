@@ -1,6 +1,6 @@
 //! Who gets in where a certificate is asked for.
 
-use crate::place::{Place, peers};
+use crate::place::{Place, peers, until};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
 use std::path::Path;
 
@@ -59,6 +59,35 @@ fn one_that_expired_or_is_not_good_yet_does_not_get_in() {
     let place = Place::at(dir);
     assert!(place.lets_in("own-good"), "the control gets in");
     assert!(!place.lets_in("own-expired") && !place.lets_in("own-early"));
+}
+
+#[test]
+fn who_is_refused_at_the_handshake_is_counted_in_the_audit_log() {
+    if !peers() {
+        return;
+    }
+    let place = Place::open("");
+    let stranger = place.others("elsewhere");
+    for (name, copy) in [("client.pem", "stranger.pem"), ("client.key", "stranger.key")] {
+        std::fs::copy(stranger.join(name), place.file(copy)).unwrap();
+    }
+    assert!(["revoked", "stranger"].iter().all(|client| !place.lets_in(client)) && place.lets_in("client"));
+    for url in [&place.mtls, &place.mtls.replace("https", "http")] {
+        assert_ne!(place.curl(&[url]).status, 0, "no certificate; no handshake at all, which is not counted");
+    }
+    let entries = || -> Vec<serde_json::Value> {
+        let log = place.server.json(&["audit", "tail"]);
+        let all = log["items"].as_array().unwrap().iter();
+        all.filter(|entry| entry["outcome"] == "auth.certificate").cloned().collect()
+    };
+    let count = || entries().iter().map(|entry| entry["count"].as_u64().unwrap()).sum::<u64>();
+    until("three of them", || count() >= 3);
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    assert_eq!(count(), 3);
+    for entry in entries() {
+        let told = [&entry["who"], &entry["what"], &entry["about"], &entry["requestId"]];
+        assert_eq!(told, ["nobody", "authentication", "", ""], "{entry}");
+    }
 }
 
 /// An authority of the test's own: `own-ca.pem`, and clients of three times.

@@ -4,6 +4,7 @@
 
 mod bound;
 mod clients;
+mod expiry;
 mod flood;
 mod place;
 mod protocols;

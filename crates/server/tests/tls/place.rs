@@ -46,7 +46,7 @@ impl Place {
 
     /// With the settings that are there.
     pub fn at(dir: TempDir) -> Self {
-        let server = Server::start(dir.path(), &["--no-demo", "--config", "onefold.toml"]);
+        let server = Server::started(logging(dir.path(), &["--config", "onefold.toml"]), dir.path());
         let url = |what: &str| {
             let begin = format!("answering {what} on https://127.0.0.1:");
             let line = server.greeting.iter().find_map(|line| line.strip_prefix(&begin));
@@ -125,6 +125,21 @@ impl Place {
         std::fs::copy(with, &beside).unwrap();
         std::fs::rename(beside, self.file(name)).unwrap();
     }
+}
+
+/// A server that writes its log into a file, [`logged`], and the number of its process into `id`.
+pub fn logging(dir: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.current_dir(dir).env_remove("ONEFOLD_ROOT_KEY").env_remove("ONEFOLD_SERVER");
+    // In the place of the shell, so that signals reach it.
+    command.args(["-c", "echo $$ >id; exec \"$0\" \"$@\" 2>log", env!("CARGO_BIN_EXE_onefold")]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--no-demo"]).args(flags);
+    command
+}
+
+/// What it has logged so far.
+pub fn logged(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("log")).unwrap()
 }
 
 /// A directory with `tls/ca.pem` and so on.

@@ -80,3 +80,23 @@ fn certificates_for_trying_are_made_once_and_keys_are_their_owners() {
     let config = run(onefold(dir.path()).args(["config", "--config", "other/onefold.toml", "--json"])).json();
     assert!(config["tls"]["private_key_file"].as_str().unwrap().ends_with("other/server.key"), "{config}");
 }
+
+#[test]
+fn names_that_no_certificate_can_have_are_refused_before_anything_is_written() {
+    let dir = directory();
+    let make = |at: &str, name: &str| run(onefold(dir.path()).args(["tls", "dev", "--dir", at, "--name", name]));
+    let long = format!("{}.example", "a".repeat(64));
+    let bad =
+        ["", "bad name!!", "*", "*.", "a.*.b", "**.example", "host:8443", "https://host", "[::1]", "1.2.3", &long];
+    for name in bad {
+        let ran = make("bad", name);
+        assert!(ran.status == 2 && ran.stderr.contains("a DNS name, such as"), "{name}: {ran:?}");
+        assert!(!dir.path().join("bad").exists(), "{name}");
+    }
+    for (at, name) in ["localhost", "api.example.com", "*.example.com", "192.0.2.7", "2001:db8::7"].iter().enumerate() {
+        let ran = make(&at.to_string(), name);
+        assert_eq!(ran.status, 0, "{name}: {ran:?}");
+    }
+    let wild = run(onefold(dir.path()).args(["tls", "dev", "--name", "*.example.com", "--json"])).json();
+    assert!(wild["calls"][0].as_str().unwrap().ends_with(" https://www.example.com:8443/healthz"), "{wild}");
+}

@@ -4,7 +4,7 @@
 
 use crate::moment;
 use crate::problem::{Problem, ServerCode};
-use onefold_core::error::Fault;
+use onefold_core::error::{Fault, shown};
 use onefold_core::limits;
 use onefold_core::service::reads::Read;
 use onefold_core::service::usage::{By, Hour};
@@ -87,7 +87,7 @@ impl<'q> Reading<'q> {
     }
 
     fn fault(&mut self, name: &str, detail: &'static str) {
-        self.faults.push((format!("?{name}"), detail));
+        self.faults.push((format!("?{}", shown(name)), detail));
     }
 
     fn take(&mut self, name: &str) -> Option<Cow<'q, str>> {
