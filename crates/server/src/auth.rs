@@ -43,8 +43,8 @@ use subtle::ConstantTimeEq;
 pub(crate) const AGE: Duration = Duration::from_millis(limits::KEY_AGE_MS * 9 / 10);
 
 /// Who calls a route of profiles that needs this scope: 401 without valid credentials, 403 with the root key, which opens
-/// `/admin` alone. Whether a key has the scope is for the caller to check; a token without it gets no further. Who is
-/// refused because of their certificate is in the note.
+/// `/admin` alone. Whether they have the scope is for the caller to check, but for a token of no organisation that the call
+/// names, which gets no further without it. Who is refused because of their certificate is in the note.
 pub async fn authenticate(
     app: &App,
     parts: &Parts,

@@ -237,6 +237,7 @@ impl Front {
             let (parent, request_id) = (traces::parent(&head.headers), id.as_str());
             traces.note(Answered { parent, method: &method, route, status, code: Some(code), request_id, took });
         }
+        tracing::debug!(request_id = id.as_str(), route, code, status = status.as_u16(), "refused");
         response.headers_mut().insert(REQUEST_ID, id.0);
         response
     }

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use onefold_api::problem::{self as wire, Retry};
 use onefold_core::error::{Code as CoreCode, Error, Fault, Kind};
-
 use std::borrow::Cow;
 
 /// Where the page of a code stands.

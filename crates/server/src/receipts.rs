@@ -4,14 +4,14 @@
 //! of those before it; or it is what `ONEFOLD_RECEIPT_KEY` holds. A receipt is signed when it is asked for, by the key
 //! that then is the present one.
 //!
-//! Every key is in the deletion log before it signs anything, so that a restored backup, which knows nothing of the keys
+//! Every key of a file is in the deletion log before it signs anything, so that a restored backup, which knows nothing of the keys
 //! made since, can go on verifying what they signed. It then signs with a new key: the one it knows may have been replaced
 //! because it leaked.
 
 use crate::backup::write::Enclosed;
+use crate::files::keep;
 use crate::hex::{hex, unhex};
 use crate::limits;
-use crate::root_key::keep;
 use onefold_api::receipts::{PublicKey, PublicKeys, Receipt, SignedReceipt};
 use onefold_core::time::{Entropy, Ms};
 use ring::digest::{SHA256, digest};
@@ -42,9 +42,9 @@ struct KeyRing {
     made_at: Ms,
     /// The newest first.
     old: Vec<PublicKey>,
-    /// Whether the deletion log knows the key.
+    /// The deletion log that knows all of them.
     #[serde(default)]
-    logged: bool,
+    logged: String,
 }
 
 /// A key that is to be the next one.
@@ -57,7 +57,12 @@ pub struct Drawn {
 
 impl KeyRing {
     fn fresh(entropy: &dyn Entropy, now: Ms, old: Vec<PublicKey>) -> Self {
-        Self { seed: format!("{:032x}{:032x}", entropy.bits(), entropy.bits()), made_at: now, old, logged: false }
+        Self {
+            seed: format!("{:032x}{:032x}", entropy.bits(), entropy.bits()),
+            made_at: now,
+            old,
+            logged: String::new(),
+        }
     }
 
     fn read(text: &[u8]) -> Result<Self, String> {
@@ -93,7 +98,7 @@ impl Receipts {
     /// With the key of the environment or of the data directory; makes one if there is none.
     pub fn find_or_make(data: Option<&Path>, entropy: &dyn Entropy, now: Ms) -> Result<Self, String> {
         if let Some(seed) = std::env::var(VARIABLE).ok().filter(|seed| !seed.is_empty()) {
-            let ring = KeyRing { seed, made_at: 0, old: Vec::new(), logged: false };
+            let ring = KeyRing { seed, made_at: 0, old: Vec::new(), logged: String::new() };
             ring.pair().map_err(|_| format!("{VARIABLE} must hold 64 hexadecimal digits"))?;
             return Ok(Self { file: None, in_environment: true, ring: Mutex::new(ring) });
         }
@@ -151,12 +156,12 @@ impl Receipts {
         Ok(Drawn { public: fresh.public()?, seed: fresh.seed, made_at: fresh.made_at })
     }
 
-    /// Puts a key in place of the present one, of which the public half stays, and gives the id of the new one. `logged`:
-    /// the deletion log knows it.
-    pub fn replace(&self, drawn: Drawn, logged: bool) -> Result<String, String> {
+    /// Puts a key in place of the present one, of which the public half stays, and gives the id of the new one. `logged`
+    /// names the deletion log that knows it.
+    pub fn replace(&self, drawn: Drawn, logged: &str) -> Result<String, String> {
         let mut ring = self.ring();
         let Drawn { seed, made_at, public } = drawn;
-        let next = KeyRing { seed, made_at, old: ring.retired(made_at)?, logged };
+        let next = KeyRing { seed, made_at, old: ring.retired(made_at)?, logged: logged.into() };
         if let Some(path) = &self.file {
             save(path, &next)?;
         }
@@ -164,16 +169,20 @@ impl Receipts {
         Ok(public.key_id)
     }
 
-    /// The present key, if it is kept in a file and the deletion log does not know it yet.
-    pub fn unlogged(&self) -> Result<Option<PublicKey>, String> {
-        let ring = self.ring();
-        if self.file.is_none() || ring.logged { Ok(None) } else { ring.public().map(Some) }
+    /// All keys, the oldest first, if they are kept in a file and this deletion log does not know them yet.
+    pub fn unlogged(&self, log: &str) -> Result<Vec<PublicKey>, String> {
+        if self.file.is_none() || self.ring().logged == log {
+            return Ok(Vec::new());
+        }
+        let mut keys = self.public()?.keys;
+        keys.reverse();
+        Ok(keys)
     }
 
-    /// The deletion log knows the present key.
-    pub fn is_logged(&self) -> Result<(), String> {
+    /// This deletion log knows all keys.
+    pub fn are_logged(&self, log: &str) -> Result<(), String> {
         let mut ring = self.ring();
-        ring.logged = true;
+        ring.logged = log.into();
         self.file.as_ref().map_or(Ok(()), |path| save(path, &ring))
     }
 }
@@ -188,14 +197,26 @@ impl KeyRing {
     }
 }
 
-/// The file of a backup, where keys were made after it, oldest first: those can verify too, and a new one signs. `None`
-/// where none were.
-pub fn restored(file: &[u8], made: &[PublicKey], entropy: &dyn Entropy, now: Ms) -> Result<Option<String>, String> {
+/// The file of a backup after a restore, given the keys that the deletion log tells of in its order: those that were made
+/// after the backup can verify too, and a new one signs. `None` where there are none, and `is_whole`, the log.
+pub fn restored(
+    file: &[u8],
+    (told, is_whole): (&[PublicKey], bool),
+    entropy: &dyn Entropy,
+    now: Ms,
+) -> Result<Option<String>, String> {
     let ring = KeyRing::read(file)?;
+    let own = ring.public()?;
     let mut old = ring.retired(now)?;
-    let later = made.iter().filter(|key| key.made_at > ring.made_at && old.iter().all(|it| it.key_id != key.key_id));
-    let later: Vec<PublicKey> = later.map(|key| PublicKey { retired_at: Some(now), ..key.clone() }).collect();
-    if later.is_empty() {
+    // By their order, since a clock may step back.
+    let after = told.iter().rposition(|key| key.key_id == own.key_id).map_or(0, |at| at + 1);
+    let mut later = Vec::new();
+    for key in &told[after..] {
+        if old.iter().chain(&later).all(|known| known.key_id != key.key_id) {
+            later.push(PublicKey { retired_at: Some(key.retired_at.unwrap_or(now)), ..key.clone() });
+        }
+    }
+    if later.is_empty() && is_whole {
         return Ok(None);
     }
     old.splice(0..0, later.into_iter().rev());
@@ -262,17 +283,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let receipts = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 1).unwrap();
         let kept = std::fs::read(dir.path().join(FILE)).unwrap();
-        let mut logged = vec![receipts.unlogged().unwrap().unwrap()];
-        receipts.is_logged().unwrap();
-        assert_eq!(receipts.unlogged().unwrap(), None);
-        assert_eq!(restored(&kept, &logged, &SystemEntropy, 9).unwrap(), None, "nothing came after it");
-        for now in [2, 3] {
+        let mut logged = receipts.unlogged("log").unwrap();
+        receipts.are_logged("log").unwrap();
+        assert_eq!((receipts.unlogged("log").unwrap().len(), receipts.unlogged("another").unwrap().len()), (0, 1));
+        assert_eq!(restored(&kept, (&logged, true), &SystemEntropy, 9).unwrap(), None, "nothing came after it");
+        assert!(
+            restored(&kept, (&logged, false), &SystemEntropy, 9).unwrap().is_some(),
+            "who knows what came after it"
+        );
+        // The clock steps back.
+        for now in [3, 0] {
             let drawn = receipts.draw(&SystemEntropy, now).unwrap();
             logged.push(drawn.public.clone());
-            receipts.replace(drawn, true).unwrap();
+            receipts.replace(drawn, "log").unwrap();
         }
         let signed = receipts.sign(receipt()).unwrap();
-        std::fs::write(dir.path().join(FILE), restored(&kept, &logged, &SystemEntropy, 9).unwrap().unwrap()).unwrap();
+        std::fs::write(dir.path().join(FILE), restored(&kept, (&logged, true), &SystemEntropy, 9).unwrap().unwrap())
+            .unwrap();
         let after = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 10).unwrap();
         let keys = after.public().unwrap();
         let ids: Vec<&str> = keys.keys.iter().map(|key| &*key.key_id).collect();
@@ -281,7 +308,7 @@ mod tests {
         assert!(verify(&signed, &keys).is_ok());
         assert_eq!(after.sign(receipt()).unwrap().receipt.key_id, ids[0]);
         assert!(keys.keys[1..].iter().all(|key| key.retired_at == Some(9)));
-        assert!(after.unlogged().unwrap().is_some(), "the log does not know the new one yet");
+        assert_eq!(after.unlogged("log").unwrap().len(), 4, "the log does not know the new one yet");
     }
 
     #[test]
@@ -312,7 +339,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let receipts = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 1).unwrap();
         let old = receipts.sign(receipt()).unwrap();
-        let id = receipts.replace(receipts.draw(&SystemEntropy, 2).unwrap(), true).unwrap();
+        let id = receipts.replace(receipts.draw(&SystemEntropy, 2).unwrap(), "log").unwrap();
         let again = Receipts::find_or_make(Some(dir.path()), &SystemEntropy, 3).unwrap();
         let (new, keys) = (again.sign(receipt()).unwrap(), again.public().unwrap());
         assert_eq!((new.receipt.key_id == id, new.receipt.key_id == old.receipt.key_id), (true, false));

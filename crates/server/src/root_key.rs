@@ -1,11 +1,11 @@
 //! The root key (contract section 12): `ONEFOLD_ROOT_KEY` if set, else made on the first run and kept in the data
 //! directory as `root.key`, mode 0600. The server and the command line find it in the same two places.
 
-use crate::files::private;
+use crate::files::keep;
 use onefold_core::limits;
 use onefold_core::time::Entropy;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 /// The variable that holds it.
@@ -77,21 +77,6 @@ fn chosen(key: &str) -> Result<(), String> {
 fn check(key: &str, place: &str) -> Result<(), String> {
     let fits = (1..=limits::API_KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     fits.then_some(()).ok_or_else(|| format!("{place} must hold 1 to 128 printable ASCII characters without spaces"))
-}
-
-/// Keeps a text in a file that its owner alone may read. Under another name first, so that a crash leaves either what was
-/// there or all of the new.
-pub(crate) fn keep(data: &Path, name: &str, key: &str) -> io::Result<()> {
-    let (part, whole) = (data.join(format!("{name}.part")), data.join(name));
-    match fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = private(OpenOptions::new().write(true).create_new(true), &part)?;
-    writeln!(file, "{key}")?;
-    file.sync_all()?;
-    fs::rename(&part, &whole)?;
-    File::open(data)?.sync_all()
 }
 
 #[cfg(test)]

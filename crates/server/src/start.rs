@@ -132,9 +132,8 @@ pub async fn run(
     let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
     let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
     let receipts = receipts.map_err(StartError::Other)?;
-    if let (Some((_, log)), Some(key)) = (&files, receipts.unlogged().map_err(StartError::Other)?) {
-        log.append_key(&key).await.map_err(|error| StartError::Other(error.to_string()))?;
-        receipts.is_logged().map_err(StartError::Other)?;
+    if let Some((_, log)) = &files {
+        make_known(&receipts, log).await.map_err(StartError::Other)?;
     }
     let embedded = files.as_ref().map(|(store, _)| store.clone());
     let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
@@ -183,6 +182,15 @@ pub async fn run(
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
     said
+}
+
+/// Writes down in the deletion log which keys sign receipts.
+async fn make_known(receipts: &Receipts, log: &DeletionLog) -> Result<(), String> {
+    let keys = receipts.unlogged(log.name())?;
+    for key in &keys {
+        log.append_key(key).await.map_err(|error| error.to_string())?;
+    }
+    if keys.is_empty() { Ok(()) } else { receipts.are_logged(log.name()) }
 }
 
 /// Binds every port, so that a second server on one of them fails at once.

@@ -39,6 +39,8 @@ const STALE: &str = "STALE";
 const LOST_AND_FOUND: &str = "lost+found";
 /// What may lie in a directory that is empty otherwise: deletions outlive the directory in which they were noted.
 pub const DELETION_LOG: &str = "deletions.log";
+/// Beside it: how far the log went.
+pub const DELETION_MARK: &str = "deletions.mark";
 const FORMAT_WORDS: &str = "onefold rows ";
 
 /// Why a data directory could not be opened. Nothing in it was changed, except where it was being made.
@@ -337,7 +339,7 @@ fn is_empty(path: &Path) -> io::Result<bool> {
     };
     for entry in entries {
         let name = entry?.file_name();
-        if name != LOCK && name != LOST_AND_FOUND && name != DELETION_LOG {
+        if name != LOCK && name != LOST_AND_FOUND && name != DELETION_LOG && name != DELETION_MARK {
             return Ok(false);
         }
     }

@@ -17,7 +17,9 @@ mod snapshot;
 mod tests;
 mod trees;
 
-pub use directory::{DELETION_LOG, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore, is_being_restored};
+pub use directory::{
+    DELETION_LOG, DELETION_MARK, FORMAT_VERSION, OLDEST_VERSION, OpenError, free_for_restore, is_being_restored,
+};
 pub use purge::{PurgeError, Purged};
 pub use snapshot::{RestoreError, Snapshot};
 

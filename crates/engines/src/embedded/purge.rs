@@ -71,7 +71,7 @@ pub struct Purged {
 pub enum PurgeError {
     /// Copying would leave less space than is kept free.
     #[error(
-        "a purge copies what lives, and {free} free bytes are too few for {needed} beside those that are kept free"
+        "a purge copies what lives: it needs {needed} free bytes with those that are kept free, and there are {free}"
     )]
     NoRoom {
         /// Free now.

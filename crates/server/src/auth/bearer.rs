@@ -1,8 +1,8 @@
 //! From a bearer token to a caller (contract section 2).
 //!
 //! A token says what may be done and for which organisations; the header `orgId` says for which of them this call is.
-//! The scope is checked first, as for a key: where the token is of the organisation by whoever lets the caller in, who
-//! counts the refusal, and here where it is of no organisation that the call could be counted for. An organisation that
+//! The scope goes before the organisation: where the token is not of the organisation it is looked at here, else, as for a
+//! key, by whoever lets the caller in, who counts the refusal. An organisation that
 //! the token does not list and one that does not exist are refused alike, before anything is looked up of the first.
 
 use super::{Auth, Last, Seen, presented};

@@ -6,10 +6,10 @@
 use super::Header;
 use super::read::{Item, ReadError, Reader, verify};
 use super::write::Enclosed;
-use crate::deletion_log::Said;
 use crate::deletion_log::read::{LogError, Reader as LogReader};
+use crate::deletion_log::{DeletionLog, Said};
+use crate::files::{keep, sync_name};
 use crate::receipts;
-use crate::root_key::keep;
 use crate::system::{SystemClock, SystemEntropy};
 use onefold_api::receipts::PublicKey;
 use onefold_core::error::Error;
@@ -183,7 +183,8 @@ impl Plan {
             let later = match file.name {
                 receipts::FILE => {
                     let (entropy, now) = (&SystemEntropy, SystemClock.now());
-                    receipts::restored(&file.bytes, &self.keys, entropy, now).map_err(unfinished)?
+                    let told = (&*self.keys, self.so_far.missing.is_none());
+                    receipts::restored(&file.bytes, told, entropy, now).map_err(unfinished)?
                 }
                 _ => None,
             };
@@ -204,14 +205,19 @@ impl Plan {
         if restored.deletions > 0 {
             restored.again = replay(&service, &wanted.log, restored.deletions).await?;
         }
-        match log {
-            Log::Whole => take_along(&wanted.log, &wanted.server_log).map_err(unfinished)?,
-            Log::Part => set_aside(&wanted.server_log, service.clock().now()).map_err(unfinished)?,
-            Log::None => {}
+        if let Log::Whole = log {
+            take_along(&wanted.log, &wanted.server_log).map_err(unfinished)?;
+            // The directory knows of its log from its first moment on.
+            let log = DeletionLog::open(&wanted.server_log, &deployment(&service), "").map_err(unfinished)?;
+            log.go_on_beside(&wanted.data).map_err(unfinished)?;
         }
         record(&service, &restored).await.map_err(unfinished)?;
         store.finish_restore().map_err(unfinished)?;
         store.close().await;
+        // Last, so that a restore which is cut short and run again finds it.
+        if let Log::Part = log {
+            set_aside(&wanted.server_log, service.clock().now()).map_err(unfinished)?;
+        }
         Ok(restored)
     }
 }
@@ -254,7 +260,8 @@ fn take_along(log: &Path, server_log: &Path) -> io::Result<()> {
     let beside = server_log.with_extension("part");
     fs::copy(log, &beside)?;
     fs::File::open(&beside)?.sync_all()?;
-    fs::rename(&beside, server_log)
+    fs::rename(&beside, server_log)?;
+    sync_name(server_log)
 }
 
 /// Keeps a log that is not whole under another name, so that the next start begins a new one.
@@ -264,7 +271,8 @@ fn set_aside(server_log: &Path, now: Ms) -> io::Result<()> {
     }
     let mut name = server_log.as_os_str().to_owned();
     name.push(format!(".incomplete-{now}"));
-    fs::rename(server_log, name)
+    fs::rename(server_log, name)?;
+    sync_name(server_log)
 }
 
 async fn record(service: &Service, restored: &Restored) -> Result<(), Error> {

@@ -1,16 +1,13 @@
 //! `onefold doctor`: reads every row of a data directory that no server is using, and says what it found. With `--purge`
 //! it also rewrites the files, so that nothing deleted is left in them.
 
-use super::output::{Failure, Output, table};
+use super::output::{Failure, Output, counted, table};
 use crate::config::Config;
 use crate::{receipts, root_key};
 use onefold_engines::embedded::{Purged, TableCheck, is_being_restored};
 use onefold_engines::{Embedded, EmbeddedOptions, OpenError};
 use serde_json::{Value, json};
 use std::path::Path;
-
-/// What to do about damage.
-const RESTORE: &str = "Restore a backup of this directory; what is damaged is never served.";
 
 /// What may be asked of it.
 #[derive(Debug, clap::Args)]
@@ -67,8 +64,7 @@ fn report(found: &Found<'_>, output: Output) -> Result<(), Failure> {
     text.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
     text.push(match damaged {
         0 => "No damage found.".to_owned(),
-        1 => format!("1 damaged row. {RESTORE}"),
-        n => format!("{n} damaged rows. {RESTORE}"),
+        n => counted(n, "damaged row") + ". Restore a backup of this directory; what is damaged is never served.",
     });
     text.extend(found.purge_refused.then(|| "Not purged: the damaged rows would be lost for good.".to_owned()));
     text.extend(found.purged.map(|done| {

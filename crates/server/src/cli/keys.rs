@@ -10,6 +10,7 @@ use super::output::{Failure, Output, table};
 use clap::{Args, Subcommand};
 use http::Method;
 use onefold_api::admin::{KeyBody, KeyPatchBody, KeyView, ListView, RateLimit, RateLimitPatchBody};
+use onefold_core::time;
 use serde_json::json;
 
 #[derive(Debug, Args)]
@@ -144,8 +145,8 @@ fn show(key: KeyView, output: Output) -> Result<(), Failure> {
 fn rows(keys: &[KeyView]) -> String {
     let row = |key: &KeyView| {
         let state = match (key.revoked_at, key.expires_at) {
-            (Some(at), _) => format!("revoked at {at}"),
-            (None, Some(at)) => format!("expires at {at}"),
+            (Some(at), _) => format!("revoked at {}", time::utc(at)),
+            (None, Some(at)) => format!("expires at {}", time::utc(at)),
             (None, None) => "valid".into(),
         };
         let [per_second, per_minute] =

@@ -109,6 +109,11 @@ fn print_json(json: &impl Serialize) -> io::Result<()> {
     writeln!(stdout)
 }
 
+/// So many of something: `1 profile`, `2 profiles`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Rows under headings, as wide as they need.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|title| (*title).to_owned()).collect();

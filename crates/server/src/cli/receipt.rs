@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::client::Client;
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, counted};
 use crate::receipts;
 use clap::{Args, Subcommand};
 use http::Method;
@@ -50,16 +50,12 @@ impl ReceiptArgs {
         };
         let key = receipts::verify(&signed, &keys).map_err(|why| Failure::new("receipt.not_valid", why))?;
         let receipt = &signed.receipt;
-        let profiles = match receipt.deleted_profiles.len() {
-            1 => "1 profile".to_owned(),
-            many => format!("{many} profiles"),
-        };
         let text = format!(
             "valid: organisation {}, region {}, delete {}, {} deleted at {}; signed with {}",
             receipt.org_id,
             receipt.region,
             receipt.deletion_id,
-            profiles,
+            counted(receipt.deleted_profiles.len() as u64, "profile"),
             time::utc(receipt.at),
             key.key_id
         );

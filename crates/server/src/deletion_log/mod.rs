@@ -17,24 +17,23 @@ pub mod read;
 
 pub use lines::{Header, Mark, Said};
 
-use crate::files::{private, sync_name};
-use crate::root_key::keep;
+use crate::files::{keep, private, sync_name};
 use async_trait::async_trait;
 use lines::{checksum, first_line};
 use onefold_api::receipts::PublicKey;
 use onefold_core::gone::Gone;
 use onefold_core::store::StoreError;
+use onefold_engines::embedded::DELETION_MARK as MARK;
 use read::{LogError, end_of};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Bytes in which a first line that was begun has its end.
 const FIRST_LINE_BYTES: u64 = 512;
-/// What holds the mark, in the data directory.
-const MARK: &str = "deletions.mark";
 /// How old a mark may be when more was written since.
 const MARK_AGE: Duration = Duration::from_secs(1);
 
@@ -50,6 +49,8 @@ struct Shared {
     file: Mutex<Open>,
     /// Whether this process began it.
     begun: bool,
+    /// Whether a mark is to be kept in a moment.
+    marks_soon: AtomicBool,
     /// The data directory, once it is known that the log goes on from what it was.
     data: OnceLock<PathBuf>,
 }
@@ -59,8 +60,8 @@ struct Open {
     file: File,
     bytes: u64,
     last: String,
-    /// When the mark was kept.
-    marked: Option<Instant>,
+    /// Whether the mark says how far.
+    is_marked: bool,
 }
 
 struct Waiting {
@@ -92,9 +93,17 @@ impl DeletionLog {
         end.header.check_deployment(path, deployment)?;
         // What comes after has no end: nobody was told that it is there.
         file.set_len(end.bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-        let file = Mutex::new(Open { file, bytes: end.bytes, last: end.last, marked: None });
+        let file = Mutex::new(Open { file, bytes: end.bytes, last: end.last, is_marked: false });
         let (path, header, waiting) = (path.into(), end.header, Mutex::default());
-        Ok(Self(Arc::new(Shared { path, header, waiting, file, begun, data: OnceLock::new() })))
+        Ok(Self(Arc::new(Shared {
+            path,
+            header,
+            waiting,
+            file,
+            begun,
+            marks_soon: AtomicBool::new(false),
+            data: OnceLock::new(),
+        })))
     }
 
     /// Makes sure that it goes on from what it was when this data directory last knew of it, and lets the directory know
@@ -103,13 +112,13 @@ impl DeletionLog {
         let Shared { path, header, begun, .. } = &*self.0;
         let failed = |error: io::Error| LogError::Io(path.clone(), error);
         let known: Option<Mark> = match std::fs::read(data.join(MARK)) {
-            Ok(text) => Some(serde_json::from_slice(&text).map_err(|error| failed(error.into()))?),
+            Ok(text) => Some(serde_json::from_slice(&text).map_err(|_| LogError::NoMark(data.join(MARK)))?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
         let mut open = lock(&self.0.file);
         match known {
-            Some(_) if *begun => tracing::warn!(
+            Some(mark) if *begun || (open.last.is_empty() && mark.log != header.log) => tracing::warn!(
                 log = %path.display(),
                 "the deletion log was not there, and a new one is begun: backups from before now need --accept-missing-deletions"
             ),
@@ -131,6 +140,25 @@ impl DeletionLog {
         self.append_said(&Said::Key(key.clone())).await
     }
 
+    /// Sees to it that the mark is no older than it may be, also where nothing more is written.
+    fn mark_soon(&self) {
+        if lock(&self.0.file).is_marked || self.0.marks_soon.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // It must not keep the log open.
+        let shared = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(MARK_AGE).await;
+            let Some(shared) = shared.upgrade() else { return };
+            let marking = tokio::task::spawn_blocking(move || {
+                shared.marks_soon.store(false, Ordering::SeqCst);
+                shared.mark_or_tell(&mut lock(&shared.file));
+            });
+            // Its end is of no use to anybody.
+            let _ended = marking.await;
+        });
+    }
+
     async fn append_said(&self, said: &Said) -> Result<(), StoreError> {
         let failed = |why: &str| StoreError::Unavailable(format!("the deletion log could not be written: {why}"));
         let json = lines::line(said).map_err(|error| failed(&error.to_string()))?;
@@ -140,11 +168,17 @@ impl DeletionLog {
         // On its own thread: one sync serves all who wait, and goes on where a caller leaves.
         let done = tokio::task::spawn_blocking(move || shared.write_waiting()).await;
         done.map_err(|error| failed(&error.to_string()))?;
+        self.mark_soon();
         match written.get() {
             Some(Ok(())) => Ok(()),
             Some(Err(why)) => Err(failed(why)),
             None => Err(failed("nobody wrote it")),
         }
+    }
+
+    /// Names it.
+    pub fn name(&self) -> &str {
+        &self.0.header.log
     }
 
     /// Which log this is and how far it goes: what a restored backup expects of it.
@@ -181,9 +215,6 @@ impl Shared {
         for waiting in batch {
             let _set_once = waiting.written.set(result.clone());
         }
-        if open.marked.is_some_and(|marked| marked.elapsed() >= MARK_AGE) {
-            self.mark_or_tell(&mut open);
-        }
     }
 
     fn mark(&self, open: &Open) -> Mark {
@@ -194,7 +225,7 @@ impl Shared {
     fn keep_mark(&self, open: &mut Open) -> io::Result<()> {
         let Some(data) = self.data.get() else { return Ok(()) };
         keep(data, MARK, &serde_json::to_string(&self.mark(open))?)?;
-        open.marked = Some(Instant::now());
+        open.is_marked = true;
         Ok(())
     }
 
@@ -207,7 +238,10 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.mark_or_tell(&mut lock(&self.file));
+        let mut open = lock(&self.file);
+        if !open.is_marked {
+            self.mark_or_tell(&mut open);
+        }
     }
 }
 
@@ -228,7 +262,7 @@ impl Open {
         self.file.write_all(text.as_bytes())?;
         self.file.sync_data()?;
         self.bytes += text.len() as u64;
-        self.last = last;
+        (self.last, self.is_marked) = (last, false);
         Ok(())
     }
 }

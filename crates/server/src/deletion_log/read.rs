@@ -53,6 +53,9 @@ pub enum LogError {
          the next start begins a new one. Backups from before then need --accept-missing-deletions", .0.display()
     )]
     Shorter(PathBuf),
+    /// What tells how far it went.
+    #[error("{} is damaged, so that it is not known how far the deletion log went; if you know that it is whole, move this file away", .0.display())]
+    NoMark(PathBuf),
     /// What the system says.
     #[error("the deletion log {} cannot be used: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),

@@ -139,6 +139,22 @@ async fn a_data_directory_does_not_go_on_beside_a_log_that_lost_what_was_in_it()
 }
 
 #[tokio::test]
+async fn the_mark_follows_by_itself() {
+    let (dir, path) = place();
+    let log = open(&path);
+    log.go_on_beside(dir.path()).unwrap();
+    log.append(person(1)).await.unwrap();
+    let kept = || serde_json::from_slice::<Mark>(&fs::read(dir.path().join(MARK)).unwrap()).unwrap();
+    for _ in 0..100 {
+        if kept() == log.mark() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{:?} is not {:?}", kept(), log.mark());
+}
+
+#[tokio::test]
 async fn nothing_is_acknowledged_that_went_into_a_file_which_is_no_longer_there() {
     let (_dir, path) = place();
     let log = open(&path);

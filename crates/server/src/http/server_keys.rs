@@ -6,6 +6,7 @@ use super::wire;
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::body;
+use crate::deletion_log::DeletionLog;
 use crate::json::{self, Faults, Json, Place};
 use crate::limits::BODY_BYTES;
 use crate::problem::{Problem, ServerCode};
@@ -58,7 +59,7 @@ async fn receipts(app: &App) -> Result<(ServerKeyView, String), Problem> {
     if let Some(log) = log {
         log.append_key(&drawn.public).await.map_err(Error::from)?;
     }
-    let id = app.receipts.replace(drawn, log.is_some()).map_err(Problem::fault)?;
+    let id = app.receipts.replace(drawn, log.map_or("", DeletionLog::name)).map_err(Problem::fault)?;
     Ok((ServerKeyView { key: "receipts".into(), apikey: None, key_id: Some(id.clone()) }, id))
 }
 

@@ -100,7 +100,7 @@ pub async fn watch(app: Arc<App>) {
     let mut began = Instant::now();
     while let Some(asked) = looks.recv().await {
         overload.processor.waited(asked.elapsed());
-        if began.elapsed() < limits::OVERLOAD_INTERVAL {
+        if began.elapsed() < limits::OVERLOAD_INTERVAL || !overload.processor.has_seen_enough() {
             continue;
         }
         began = Instant::now();

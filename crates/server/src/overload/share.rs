@@ -34,6 +34,11 @@ impl Share {
         self.least.fetch_min(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Whether enough was seen to say anything: where each waits very long, few are seen.
+    pub(super) fn has_seen_enough(&self) -> bool {
+        self.count.load(Ordering::Relaxed) >= ENOUGH
+    }
+
     /// Thousandths of all that come that are refused.
     pub(super) fn share(&self) -> u32 {
         self.share.load(Ordering::Relaxed)

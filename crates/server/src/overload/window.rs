@@ -23,8 +23,8 @@ pub(super) struct Window {
     inside: AtomicU32,
     /// The most that were inside since the search began to measure.
     peak: AtomicU32,
-    /// How many left again.
-    left: AtomicU32,
+    /// How many were done, in all.
+    finished: AtomicU32,
     search: Mutex<Search>,
 }
 
@@ -33,19 +33,25 @@ pub(super) struct Window {
 pub(super) struct Inside<'a> {
     window: &'a Window,
     since: Instant,
+    told: bool,
 }
 
 impl Inside<'_> {
     /// It did what it was to do, so that it waited where all wait.
-    pub(super) fn done(self, now: Instant) {
+    pub(super) fn done(mut self, now: Instant) {
+        self.told = true;
         self.window.took(now.saturating_duration_since(self.since));
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.window.left.fetch_add(1, Ordering::Relaxed);
         self.window.inside.fetch_sub(1, Ordering::Relaxed);
+        // Whoever gave up, or was let down, after too long a time says as much as one who waited to the end.
+        let time = if self.told { Duration::ZERO } else { self.since.elapsed() };
+        if time > self.window.target {
+            self.window.took(time);
+        }
     }
 }
 
@@ -53,9 +59,9 @@ impl Window {
     /// Where the lucky ones may take so long and so many may be inside at most.
     pub(super) fn new((target_ms, most): (u32, u32), now: Instant) -> Self {
         let (target, zero) = (Duration::from_millis(target_ms.into()), || AtomicU32::new(0));
-        let (done, lucky, inside, peak, left) = (zero(), zero(), zero(), zero(), zero());
+        let (done, lucky, inside, peak, finished) = (zero(), zero(), zero(), zero(), zero());
         let (bound, search) = (AtomicU32::new(most), Mutex::new(Search::new(now)));
-        Self { target, done, lucky, most, bound, inside, peak, left, search }
+        Self { target, done, lucky, most, bound, inside, peak, finished, search }
     }
 
     /// How many may be inside, where that is fewer than ever.
@@ -74,11 +80,12 @@ impl Window {
         if before >= self.peak.load(Ordering::Relaxed) {
             self.peak.fetch_max(before + 1, Ordering::Relaxed);
         }
-        Some(Inside { window: self, since: now })
+        Some(Inside { window: self, since: now, told: false })
     }
 
     fn took(&self, time: Duration) {
         self.done.fetch_add(1, Ordering::Relaxed);
+        self.finished.fetch_add(1, Ordering::Relaxed);
         if time <= self.target {
             self.lucky.fetch_add(1, Ordering::Relaxed);
         }
@@ -100,8 +107,16 @@ impl Window {
         let mut search = self.search.lock().unwrap_or_else(PoisonError::into_inner);
         let (inside, bound) = (self.inside.load(Ordering::Relaxed), self.bound.load(Ordering::Relaxed));
         // Where nobody is inside, nobody waits.
-        let Some(late) = self.is_late().or((inside == 0).then_some(false)) else { return };
-        let next = if !late {
+        let late = self.is_late().or((inside == 0).then_some(false));
+        search.heard = if late.is_some() { now } else { search.heard };
+        // Some wait for their own clients, and not for each other: nothing is won by letting nobody in beside them.
+        let on_trial = search.before.is_some() && inside > bound && now >= search.gives_up_at;
+        let is_stuck = on_trial || (inside >= bound && now >= search.heard + PATIENCE);
+        let next = if is_stuck && bound < self.most {
+            search.fails(now).unwrap_or(self.most)
+        } else if late.is_none() {
+            return;
+        } else if late == Some(false) {
             search.rest(now);
             bound + bound / 16 + 1
         } else if inside > bound || now < search.settles_at {
@@ -109,7 +124,7 @@ impl Window {
             bound
         } else {
             let peak = self.peak.load(Ordering::Relaxed).clamp(1, bound);
-            let count = self.left.load(Ordering::Relaxed).wrapping_sub(search.left);
+            let count = self.finished.load(Ordering::Relaxed).wrapping_sub(search.finished);
             let Some(rate) = search.rate((count, peak), now) else { return };
             search.next(Step { bound, peak, rate }, (self.target, self.most), now)
         };
@@ -119,7 +134,7 @@ impl Window {
 
     /// Counts from now on.
     fn measure(&self, search: &mut Search, now: Instant) {
-        (search.since, search.left) = (now, self.left.load(Ordering::Relaxed));
+        (search.since, search.finished) = (now, self.finished.load(Ordering::Relaxed));
         self.peak.store(self.inside.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
@@ -140,6 +155,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// none for a while; or after this time.
 const IN_A_ROW: u32 = 4;
 const ROW_PATIENCE: Duration = Duration::from_millis(400);
+/// For how long at most those are waited for that are to leave before a bound holds.
+const LEAVING: Duration = Duration::from_secs(20);
 /// How long a search rests when a step was for nothing; twice as long after the next, at most the second.
 const RESTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -149,7 +166,7 @@ struct Step {
     bound: u32,
     /// As many as really were inside.
     peak: u32,
-    /// Calls that left in a second.
+    /// Calls that were done in a second.
     rate: f64,
 }
 
@@ -171,9 +188,13 @@ impl Step {
 /// The search for how many should be inside.
 #[derive(Debug)]
 struct Search {
-    /// What is measured began then, when so many had left.
+    /// What is measured began then, when so many had been done.
     since: Instant,
-    left: u32,
+    finished: u32,
+    /// When there last was something to say of those that were done.
+    heard: Instant,
+    /// When those should long be gone that came before the present bound, if it is on trial.
+    gives_up_at: Instant,
     /// When those are gone that came before the present bound.
     settles_at: Instant,
     /// What the present bound is compared with.
@@ -185,7 +206,17 @@ struct Search {
 
 impl Search {
     fn new(now: Instant) -> Self {
-        Self { since: now, left: 0, settles_at: now, before: None, up: false, rests_until: now, rest: RESTS.0 }
+        Self {
+            since: now,
+            finished: 0,
+            heard: now,
+            gives_up_at: now,
+            settles_at: now,
+            before: None,
+            up: false,
+            rests_until: now,
+            rest: RESTS.0,
+        }
     }
 
     /// Nobody is late: there is nothing to search for.
@@ -207,11 +238,7 @@ impl Search {
     fn next(&mut self, step: Step, (target, most): (Duration, u32), now: Instant) -> u32 {
         self.settles_at = now + step.time().min(ROW_PATIENCE);
         match self.before {
-            Some(before) if !step.is_better_than(&before) => {
-                (self.before, self.up, self.rests_until) = (None, !self.up, now + self.rest);
-                self.rest = (self.rest * 2).min(RESTS.1);
-                return before.bound;
-            }
+            Some(before) if !step.is_better_than(&before) => return self.fails(now).unwrap_or(before.bound),
             Some(_) => self.rest = RESTS.0,
             None if now < self.rests_until => return step.bound,
             None => {}
@@ -221,7 +248,19 @@ impl Search {
         self.before = Some(step);
         let down = (step.time().as_secs_f64() / target.as_secs_f64() / 2.0).clamp(STRIDE, STRIDE_DOWN);
         let next = f64::from(step.peak) * if self.up { STRIDE } else { 1.0 / down };
-        (next as u32).clamp(limits::OVERLOAD_INSIDE.min(most), most)
+        let next = (next as u32).clamp(limits::OVERLOAD_INSIDE.min(most), most);
+        let leaving = f64::from(step.peak.saturating_sub(next)) / step.rate;
+        let leaving = Duration::try_from_secs_f64(2.0 * leaving).unwrap_or(PATIENCE).min(LEAVING);
+        self.gives_up_at = self.settles_at + leaving + PATIENCE;
+        next
+    }
+
+    /// The bound on trial was for nothing: the one before, and a rest. `None` if none is on trial.
+    fn fails(&mut self, now: Instant) -> Option<u32> {
+        let before = self.before.take()?;
+        (self.up, self.rests_until) = (!self.up, now + self.rest);
+        self.rest = (self.rest * 2).min(RESTS.1);
+        Some(before.bound)
     }
 }
 
@@ -266,7 +305,7 @@ mod tests {
         assert!(one.is_some() && two.is_some() && window.enter(began).is_none());
         drop(one);
         two.unwrap().done(began);
-        assert_eq!((window.inside.load(Ordering::Relaxed), window.left.load(Ordering::Relaxed)), (0, 2));
+        assert_eq!((window.inside.load(Ordering::Relaxed), window.finished.load(Ordering::Relaxed)), (0, 1));
     }
 
     #[test]
@@ -284,6 +323,32 @@ mod tests {
         leaving.by_ref().take(10).for_each(|one| one.done(trial.at(1_250)));
         trial.adjust(1_300);
         assert_eq!(trial.window.bound(), Some(64), "more are still inside");
+    }
+
+    #[test]
+    fn those_who_wait_for_their_own_clients_keep_nobody_out_for_long() {
+        let trial = Trial::new(30, 4_096);
+        let stalled: Vec<_> = (0..300).map(|_| trial.window.enter(trial.began)).collect();
+        // One write a millisecond beside them, 40 ms each.
+        let mut refused = [0; 2];
+        under_load(&trial, (1, 0, 120_000), |now, queue| {
+            let done = queue.iter().take_while(|(came, _)| came + 40 <= now).count();
+            refused[usize::from(now > 60_000)] += usize::from(queue.back().is_none_or(|(came, _)| *came != now));
+            queue.drain(..done).collect()
+        });
+        assert!(refused[0] < 20_000 && refused[1] < 3_000, "of 60,000 each: {refused:?}");
+        drop(stalled);
+    }
+
+    #[test]
+    fn whoever_gives_up_after_too_long_is_late_too() {
+        let trial = Trial::new(1, 1_000);
+        let inside: Vec<_> = (0..200).map(|_| trial.window.enter(trial.began)).collect();
+        std::thread::sleep(Duration::from_millis(5));
+        drop(inside);
+        assert_eq!(trial.window.is_late(), Some(true));
+        (0..200).for_each(|_| drop(trial.window.enter(Instant::now())));
+        assert_eq!(trial.window.is_late(), None, "who is refused at once says nothing");
     }
 
     /// What came of a while under some load.

@@ -35,19 +35,23 @@ fn take(stream: TcpStream) -> Vec<Span> {
     batch.resource_spans.into_iter().flat_map(|of| of.scope_spans).flat_map(|of| of.spans).collect()
 }
 
-fn fetch(url: &str, traceparent: &str) {
+fn ask(method: &str, url: &str, traceparent: &str) {
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = format!("GET /cdp/nothing?apikey=secret HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    let head = format!("{method} /cdp/nothing?apikey=secret HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     write!(stream, "{head}traceparent: {traceparent}\r\nx-request-id: mine\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
 }
 
-#[test]
-fn a_sampled_request_is_a_span_of_its_callers_trace_and_holds_no_url() {
+fn fetch(url: &str, traceparent: &str) {
+    ask("GET", url, traceparent);
+}
+
+/// The spans that a server sends of what it is asked here, the last at its end.
+fn spans(ask: impl FnOnce(&Server)) -> Vec<Span> {
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let dir = directory();
     let mut command = onefold(dir.path());
@@ -55,14 +59,22 @@ fn a_sampled_request_is_a_span_of_its_callers_trace_and_holds_no_url() {
     command.env("ONEFOLD__TELEMETRY__OTLP_ENDPOINT", format!("http://{}", collector.local_addr().unwrap()));
     command.env("ONEFOLD__TELEMETRY__SAMPLE_PER_MILLE", "0").env("ONEFOLD__TELEMETRY__EVERY_MS", "100");
     let server = Server::started(command, dir.path());
-    fetch(&server.url, &format!("00-{}-{PARENT}-00", "1".repeat(32)));
-    fetch(&server.url, &format!("00-{TRACE}-{PARENT}-01"));
+    ask(&server);
     // What waits is sent at the end too.
     let stopping = std::thread::spawn(move || server.stop());
     let (sender, taken) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(take(collector.accept().unwrap().0)));
     let spans = taken.recv_timeout(PATIENCE).expect("the collector is sent something");
     assert!(stopping.join().unwrap().success());
+    spans
+}
+
+#[test]
+fn a_sampled_request_is_a_span_of_its_callers_trace_and_holds_no_url() {
+    let spans = spans(|server| {
+        fetch(&server.url, &format!("00-{}-{PARENT}-00", "1".repeat(32)));
+        fetch(&server.url, &format!("00-{TRACE}-{PARENT}-01"));
+    });
     let [span] = spans.as_slice() else { panic!("one was sampled: {spans:?}") };
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.to_owned(), PARENT.to_owned()));
@@ -73,6 +85,13 @@ fn a_sampled_request_is_a_span_of_its_callers_trace_and_holds_no_url() {
         assert!(text.contains(told), "{told}: {text}");
     }
     assert!(!text.contains("secret") && !text.contains("nothing"), "{text}");
+}
+
+#[test]
+fn a_method_of_the_callers_own_is_not_told() {
+    let spans = spans(|server| ask("jane.doe", &server.url, &format!("00-{TRACE}-{PARENT}-01")));
+    let text = format!("{spans:?}");
+    assert!(text.contains("_OTHER") && !text.contains("jane"), "{text}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn what_ended_is_said_at_the_start_and_shown_among_the_metrics() {
 #[test]
 fn a_list_that_becomes_overdue_is_said_when_it_does() {
     let now = OffsetDateTime::from(SystemTime::now());
-    let place = ending(now + Duration::days(90), now + Duration::seconds(4));
+    let place = ending(now + Duration::days(90), now + Duration::seconds(8));
     let dir = place.dir.path();
     assert!(has_line(dir, "WARN", &["crl", "ends soon"]), "{}", logged(dir));
     until("the error", || has_line(dir, "ERROR", &["Mtls", "crl", "overdue"]));

@@ -2,7 +2,7 @@
 
 use super::super::client::Client;
 use super::super::orgs::all;
-use super::super::output::{Failure, Output, table};
+use super::super::output::{Failure, Output, counted, table};
 use super::super::usage::{Span, minute};
 use clap::Args;
 use http::Method;
@@ -83,6 +83,6 @@ fn text(reads: &ReadsView) -> String {
         0 => "none was left out".to_owned(),
         missed => format!("{missed} reads were not written down, of these or of others"),
     };
-    parts.push(format!("{} profiles; {missed}", rows.len()));
+    parts.push(format!("{}; {missed}", counted(rows.len() as u64, "profile")));
     parts.join("\n\n")
 }

@@ -9,6 +9,9 @@ use onefold_api::admin::{RotateBody, ServerKeyBody, ServerKeyView};
 
 #[derive(Debug, Args)]
 #[group(skip)]
+#[command(override_usage = "onefold key rotate --org <N> --key <KEYID> --overlap-seconds <N>
+       onefold key rotate --root
+       onefold key rotate --receipts")]
 pub(super) struct RotateArgs {
     /// The organisation
     #[arg(long, value_name = "N", required_unless_present_any = ["root", "receipts"])]
