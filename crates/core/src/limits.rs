@@ -53,7 +53,8 @@ pub const TIMESTAMP_AHEAD_MS: u64 = 5 * 60 * 1_000;
 /// Milliseconds for which an idempotency key is remembered (contract section 5).
 pub const IDEMPOTENCY_MS: u64 = 24 * 3_600 * 1_000;
 
-/// Token buckets of people: half a mebibyte, whatever comes ([`crate::pace`]).
+/// Token buckets of people in a table: half a mebibyte, whatever comes, and as much for organisations with rates of their
+/// own ([`crate::pace`]).
 pub const PACE_SLOTS: usize = 1 << 16;
 /// Places that the bucket of one person may take: a power of two.
 pub const PACE_WAYS: usize = 8;

@@ -4,11 +4,13 @@
 //! A fixed table of token buckets, each one number: the moment at which it is full again, and some bits of whose it is.
 //! A bucket that is full says nothing, so its place is free; who finds no free place takes that of the bucket nearest to
 //! full. So the table needs no cleaning, and forgets only people who were hardly written to. What a bucket holds is for each
-//! call to say, so that organisations with rates of their own share the table, and a rate may change under way.
+//! call to say, so that a rate may change under way. Organisations with rates of their own have a table apart: buckets that
+//! take long to fill would drive out those of everybody else.
 
 use crate::id::{OrgId, Ucid};
 use crate::limits::{PACE_SLOTS, PACE_WAYS};
 use crate::time::Ms;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of a slot that say whose it is; the rest is a moment in microseconds since the Unix epoch.
@@ -30,6 +32,8 @@ pub struct PersonRate {
 /// The buckets of all people that this process writes to.
 pub struct Pace {
     slots: Box<[AtomicU64]>,
+    /// Of organisations with rates of their own, once there are any.
+    apart: OnceLock<Box<[AtomicU64]>>,
     default: PersonRate,
 }
 
@@ -42,7 +46,7 @@ impl std::fmt::Debug for Pace {
 impl Pace {
     /// Full ones, with the rate of organisations that have none of their own.
     pub fn new(default: PersonRate) -> Self {
-        Self { slots: (0..PACE_SLOTS).map(|_| AtomicU64::new(0)).collect(), default }
+        Self { slots: table(), apart: OnceLock::new(), default }
     }
 
     /// The rate of organisations that have none of their own.
@@ -58,7 +62,8 @@ impl Pace {
         // Microseconds that one write is worth, and a full bucket.
         let each = 1_000_000 / u64::from(rate.per_second.min(1_000_000));
         let whole = each * u64::from(rate.burst.max(1));
-        let (ways, tag) = self.place(org, person);
+        let slots = if rate == self.default { &self.slots } else { self.apart.get_or_init(table) };
+        let (ways, tag) = place(slots, org, person);
         let now = now.saturating_mul(1_000).min(u64::MAX >> (TAG_BITS + 1));
         for _ in 0..TRIES {
             let (slot, seen) = choose(ways, tag);
@@ -81,14 +86,18 @@ impl Pace {
         }
         true
     }
+}
 
-    /// Where a person's bucket may be, and what marks it. UCIDs are random, and nobody chooses theirs.
-    fn place(&self, org: OrgId, person: Ucid) -> (&[AtomicU64], u64) {
-        let bits = person.as_u128();
-        let mixed = (bits as u64 ^ (bits >> 64) as u64 ^ org.get().rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let set = (mixed >> 32) as usize % (PACE_SLOTS / PACE_WAYS);
-        (&self.slots[set * PACE_WAYS..][..PACE_WAYS], mixed & TAG)
-    }
+fn table() -> Box<[AtomicU64]> {
+    (0..PACE_SLOTS).map(|_| AtomicU64::new(0)).collect()
+}
+
+/// Where a person's bucket may be, and what marks it. UCIDs are random, and nobody chooses theirs.
+fn place(slots: &[AtomicU64], org: OrgId, person: Ucid) -> (&[AtomicU64], u64) {
+    let bits = person.as_u128();
+    let mixed = (bits as u64 ^ (bits >> 64) as u64 ^ org.get().rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let set = (mixed >> 32) as usize % (PACE_SLOTS / PACE_WAYS);
+    (&slots[set * PACE_WAYS..][..PACE_WAYS], mixed & TAG)
 }
 
 /// The person's own slot, or the one nearest to full; and what it holds.
@@ -136,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn each_organisation_has_its_rate_in_the_same_table() {
+    fn each_organisation_has_its_rate() {
         let pace = Pace::new(RATE);
         let slow = PersonRate { per_second: 1, burst: 2 };
         assert_eq!(admitted_of(&pace, (slow, 8), 1, NOW, 5), 2);
@@ -150,11 +159,12 @@ mod tests {
     #[test]
     fn a_rate_changes_under_way() {
         let pace = Pace::new(RATE);
-        let slow = PersonRate { per_second: 1, burst: 300 };
+        let (slow, quick) = (PersonRate { per_second: 1, burst: 300 }, PersonRate { burst: 499, ..RATE });
         assert_eq!(admitted_of(&pace, (slow, 7), 1, NOW, 400), 300, "five minutes' worth");
-        assert_eq!(admitted(&pace, 1, NOW, 5), 0, "what was taken stays taken");
-        assert_eq!(admitted(&pace, 1, NOW + 1_000, 100), 50, "but fills as fast as is now allowed");
+        assert_eq!(admitted_of(&pace, (quick, 7), 1, NOW, 5), 0, "what was taken stays taken");
+        assert_eq!(admitted_of(&pace, (quick, 7), 1, NOW + 1_000, 100), 50, "but fills as fast as is now allowed");
         assert_eq!(admitted_of(&pace, (slow, 7), 1, NOW + 1_000, 400), 290);
+        assert_eq!(admitted(&pace, 1, NOW + 1_000, 600), 500, "the rate of everybody begins with a full one");
     }
 
     #[test]
@@ -173,5 +183,16 @@ mod tests {
             assert_eq!(admitted(&pace, other, NOW, 1), 1);
         }
         assert!(admitted(&pace, 0, NOW, 5) == 0, "its bucket is the one that is furthest from full");
+    }
+
+    #[test]
+    fn who_has_a_slow_rate_drives_nobody_else_out() {
+        let pace = Pace::new(RATE);
+        assert_eq!(admitted(&pace, 1, NOW, 600), 500);
+        let slow = PersonRate { per_second: 1, burst: 1_000 };
+        for person in 2..300_000 {
+            assert_eq!(admitted_of(&pace, (slow, 8), person, NOW, 20), 20);
+        }
+        assert_eq!(admitted(&pace, 1, NOW, 600), 0);
     }
 }

@@ -24,7 +24,7 @@ const MANY: usize = 4_000;
 const TIMES: f64 = 5.0;
 const LENGTH: Duration = Duration::from_secs(5);
 /// What is counted begins when the server has found what to refuse.
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// Settings of the environment.
 type Settings<'a> = [(&'a str, &'a str)];
