@@ -109,20 +109,16 @@ impl Front {
             Some(shared) => Box::pin(self.lent(request, &id, (shared, last.peer()))).await,
         };
         note.headers(response.headers_mut());
-        let (mut code, mut refused) = (None, false);
-        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            (code, refused) = (Some(problem.code().as_str()), problem.is_refusal());
-            self.app.metrics.refused(&problem);
-            note.refused_by().into_iter().for_each(|policy| self.app.metrics.limited(policy));
-            log_problem(&problem, &id, route, trace);
-            self.app.failures.note(problem.code(), &id);
-            write_problem(&mut response, &problem, &id);
-            self.say_pace(&problem, note, &mut response);
+        let problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = &problem {
+            self.tell(problem, note, (&id, route, trace));
+            write_problem(&mut response, problem, &id);
+            self.say_pace(problem, note, &mut response);
         }
         if is_worth_compressing(&response) {
             response = compressed(response, accepted).await;
         }
-        pending.answered(&mut response, refused);
+        pending.answered(&mut response, problem.as_ref().is_some_and(Problem::is_refusal));
         if method != Method::GET && response.status().is_success() {
             admitted.done();
         }
@@ -133,6 +129,7 @@ impl Front {
         self.app.metrics.answered(fetch.is_some(), &method, route, response.status(), took);
         if let Some(traces) = self.app.traces.get() {
             let (status, request_id) = (response.status(), id.as_str());
+            let code = problem.map(|problem| problem.code().as_str());
             traces.note(Answered { parent, method: &method, route, status, code, request_id, took });
         }
         tracing::debug!(
@@ -146,6 +143,14 @@ impl Front {
         );
         response.headers_mut().insert(REQUEST_ID, id.0);
         response
+    }
+
+    /// Counts and logs what was not done.
+    fn tell(&self, problem: &Problem, note: &Note, (id, route, trace): (&RequestId, &str, Option<TraceId>)) {
+        self.app.metrics.refused(problem);
+        note.refused_by().into_iter().for_each(|policy| self.app.metrics.limited(policy));
+        log_problem(problem, id, route, trace);
+        self.app.failures.note(problem.code(), id);
     }
 
     async fn fetched<B>(&self, last: &Last, note: &Note, request: Request<B>) -> Response

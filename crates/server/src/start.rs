@@ -125,25 +125,11 @@ pub async fn run(
     // Before anything else: a signal that nobody handles ends the process.
     let hangup = signal(SignalKind::hangup())?;
     let doors = Door::all(&config).map_err(|faults| StartError::Other(faults.join("\n")))?;
-    let mailer = Mailer::new(&config.mail).map_err(StartError::Other)?;
-    let tokens = Tokens::open(&config.token).map_err(StartError::Other)?;
+    let (mailer, tokens) = (Mailer::new(&config.mail), Tokens::open(&config.token));
+    let (mailer, tokens) = (mailer.map_err(StartError::Other)?, tokens.map_err(StartError::Other)?);
     let (listening, entrances) = bind(config.server.listen, &doors).await?;
-    let Opened { service, times, files } = open(&config).await?;
-    let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
-    let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
-    let receipts = receipts.map_err(StartError::Other)?;
-    if let Some((_, log)) = &files {
-        make_known(&receipts, log).await.map_err(StartError::Other)?;
-    }
-    let embedded = files.as_ref().map(|(store, _)| store.clone());
-    let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
-    let backups = files.map(|(store, log)| Backups::new(store, log));
-    let app = Arc::new(App { receipts, tokens, mailer, backups, ..App::new(service, config, &root) });
-    app.metrics.watch(times, embedded);
+    let (app, purger) = assemble(config, mailer, tokens).await?;
     app.metrics.watch_doors(&doors);
-    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
-        let _ = app.traces.set(traces);
-    }
     let stop = stop_signal()?;
     let watcher = tokio::spawn(tls::watch(doors, Duration::from_millis(app.config.tls.watch_ms), hangup));
     let keys = app.tokens.as_ref().map(|tokens| tokio::spawn(tokens.watch()));
@@ -182,6 +168,30 @@ pub async fn run(
     drop(app);
     served.map_err(|error| StartError::Other(error.to_string()))?;
     said
+}
+
+/// Opens the store, and all that stands around it.
+async fn assemble(
+    config: Config,
+    mailer: Mailer,
+    tokens: Option<Tokens>,
+) -> Result<(Arc<App>, Option<Purger>), StartError> {
+    let Opened { service, times, files } = open(&config).await?;
+    let root = root_key::find_or_make(config.engine.data(), service.entropy()).map_err(StartError::Other)?;
+    let receipts = Receipts::find_or_make(config.engine.data(), service.entropy(), service.clock().now());
+    let receipts = receipts.map_err(StartError::Other)?;
+    if let Some((_, log)) = &files {
+        make_known(&receipts, log).await.map_err(StartError::Other)?;
+    }
+    let embedded = files.as_ref().map(|(store, _)| store.clone());
+    let purger = embedded.clone().map(|store| Purger::new(store, config.engine.purge_within()));
+    let backups = files.map(|(store, log)| Backups::new(store, log));
+    let app = Arc::new(App { receipts, tokens, mailer, backups, ..App::new(service, config, &root) });
+    app.metrics.watch(times, embedded);
+    if let Some(traces) = Traces::start(&app.config.telemetry).map_err(StartError::Other)? {
+        let _ = app.traces.set(traces);
+    }
+    Ok((app, purger))
 }
 
 /// Writes down in the deletion log which keys sign receipts.
